@@ -1,0 +1,204 @@
+//! An identified client's session: it decides operations and opens the connection to the target.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+
+use super::{Pending, Shared, TargetSpec};
+use crate::guarded::Guarded;
+use crate::operation::Operation;
+use crate::permit::Permit;
+use crate::policy::{Decision, Ruling, Subject};
+use crate::protocol::ServeError;
+use crate::recording::{Event, Status, Text};
+use crate::refusal::Refusal;
+use crate::sessions::Ending;
+
+/// A session: the only thing that decides.
+#[derive(Debug)]
+pub struct Session {
+    shared: Arc<Shared>,
+    target: Arc<TargetSpec>,
+}
+
+impl std::fmt::Debug for TargetSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TargetSpec").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What becomes of an operation.
+#[derive(Debug)]
+pub enum Answer {
+    /// Forward it.
+    Permit(Permit),
+    /// Show the notice, wait, and forward exactly the same bytes if the wait yields a permit.
+    Ask(Pending),
+    /// Tell the client why not.
+    Refuse(Refusal),
+}
+
+impl Session {
+    pub(crate) const fn new(shared: Arc<Shared>, target: Arc<TargetSpec>) -> Self {
+        Self { shared, target }
+    }
+
+    /// The session's id.
+    pub fn id(&self) -> &str {
+        self.shared.id()
+    }
+
+    /// Who it is, and on which target.
+    pub fn subject(&self) -> &Subject {
+        &self.shared.subject
+    }
+
+    /// The target behind this session.
+    pub fn target(&self) -> &TargetSpec {
+        &self.target
+    }
+
+    /// Whether the session goes on, as of now.
+    pub fn ending(&self) -> Ending {
+        self.shared.ending()
+    }
+
+    /// Tells of every change of [`ending`](Session::ending) from outside.
+    pub fn endings(&self) -> watch::Receiver<Ending> {
+        self.shared.endings()
+    }
+
+    /// Says why the session ends, for its record. The first reason stays.
+    pub fn close(&self, reason: impl Into<String>) {
+        self.shared.close(reason.into());
+    }
+
+    /// Decides an operation by the policy of now, and records the decision. A refused operation's
+    /// outcome is recorded here as well; a permitted one's by [`Permit::finish`].
+    pub fn decide(&self, operation: &Operation<'_>) -> Answer {
+        let op = self.shared.next_operation();
+        let now = self.shared.now();
+        let ruled = self.rule(operation, now);
+        let (word, ruling) = match &ruled {
+            Ok(ruling) => (ruling.decision.word(), Some(&**ruling)),
+            Err(Refusal::Denied(ruling)) => (Decision::Deny.word(), Some(&**ruling)),
+            Err(_) => (Decision::Deny.word(), None),
+        };
+        if let Err(refusal) = self.record(op, now, operation, word, ruling, ruled.as_ref().err()) {
+            return Answer::Refuse(refusal);
+        }
+        match ruled {
+            Err(refusal) => self.refuse(op, now, refusal),
+            Ok(ruling) => match ruling.decision {
+                Decision::Allow => Answer::Permit(Shared::admit(&self.shared, op, now)),
+                Decision::AskFirst(_) => self.ask(op, now, operation, &ruling),
+                Decision::Deny => self.refuse(op, now, Refusal::Denied(ruling)),
+            },
+        }
+    }
+
+    /// Opens the connection to the target under the permit of the operation that connects.
+    /// `connect` gets the target's description and returns the target's end of the session.
+    pub async fn dial<U, F>(
+        &self,
+        permit: &Permit,
+        connect: impl FnOnce(Arc<TargetSpec>) -> F,
+    ) -> Result<Guarded<U>, ServeError>
+    where
+        F: Future<Output = Result<U, ServeError>>,
+    {
+        let not_recorded =
+            || ServeError::Gate(String::from("the connection's permit is not of this session or cannot be recorded"));
+        if !permit.belongs_to(&self.shared) {
+            return Err(not_recorded());
+        }
+        // no record, no connection
+        self.shared.commit().map_err(|_| not_recorded())?;
+        let target = connect(Arc::clone(&self.target)).await?;
+        Ok(Guarded::new(target, Arc::clone(&self.shared)))
+    }
+
+    fn rule(&self, operation: &Operation<'_>, now: SystemTime) -> Result<Arc<Ruling>, Refusal> {
+        match self.shared.ending() {
+            Ending::NotYet => {}
+            Ending::Finish(reason) | Ending::Now(reason) => return Err(Refusal::Ended(reason)),
+        }
+        if operation.effects.list().is_empty() {
+            // What does nothing that anybody could name is not understood, and not passed.
+            return Err(Refusal::Denied(Arc::new(Ruling {
+                decision: Decision::Deny,
+                policies: Vec::new(),
+                reason: String::from("nothing is known of what this operation does"),
+                revision: Arc::from("none"),
+            })));
+        }
+        Ok(self.shared.rule(operation.effects, now))
+    }
+
+    fn record(
+        &self,
+        op: u64,
+        now: SystemTime,
+        operation: &Operation<'_>,
+        decision: &'static str,
+        ruling: Option<&Ruling>,
+        refusal: Option<&Refusal>,
+    ) -> Result<(), Refusal> {
+        self.shared.append(
+            now,
+            &Event::Operation {
+                op,
+                kind: operation.kind.into(),
+                statement: Text(operation.statement.into()),
+                parameters: operation.parameters.count,
+                types: operation.parameters.types.into(),
+                effects: std::borrow::Cow::Borrowed(operation.effects.json()),
+            },
+        )?;
+        let reason = match (ruling, refusal) {
+            (Some(ruling), _) => ruling.reason.as_str().into(),
+            (None, Some(refusal)) => refusal.message().into(),
+            (None, None) => "".into(),
+        };
+        self.shared.append(
+            now,
+            &Event::Decision {
+                op,
+                decision: decision.into(),
+                policies: ruling.map_or(&[][..], |ruling| &ruling.policies).into(),
+                reason,
+                revision: ruling.map_or("", |ruling| &ruling.revision).into(),
+            },
+        )
+    }
+
+    fn ask(&self, op: u64, now: SystemTime, operation: &Operation<'_>, ruling: &Ruling) -> Answer {
+        match Pending::put(&self.shared, op, now, operation, ruling) {
+            Ok(pending) => Answer::Ask(pending),
+            Err(refusal) => self.refuse(op, now, refusal),
+        }
+    }
+
+    fn refuse(&self, op: u64, now: SystemTime, refusal: Refusal) -> Answer {
+        let recorded = refused(&self.shared, op, now, &refusal);
+        Answer::Refuse(recorded.err().unwrap_or(refusal))
+    }
+}
+
+/// Records that an operation was refused after all.
+pub(super) fn refused(shared: &Shared, op: u64, at: SystemTime, refusal: &Refusal) -> Result<(), Refusal> {
+    shared.append(
+        at,
+        &Event::Outcome {
+            op,
+            status: Status::Refused,
+            message: refusal.message().into(),
+            code: refusal.code().into(),
+            rows: 0,
+            bytes: 0,
+            micros: 0,
+        },
+    )?;
+    shared.commit()
+}
