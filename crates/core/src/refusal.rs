@@ -65,7 +65,7 @@ impl Refusal {
             Self::Unidentified(Unidentified::Expired) => "the token has expired".into(),
             Self::Unidentified(Unidentified::Unavailable) => "the token cannot be verified now".into(),
             Self::Denied(ruling) => match ruling.policies.as_slice() {
-                [] => "denied: no policy permits this".into(),
+                [] => "denied by the gate".into(),
                 ids => format!("denied by policy `{}`", ids.join("`, `")),
             },
             Self::Rejected(_) => "denied by an approver".into(),

@@ -77,9 +77,23 @@ impl Session {
     /// Decides an operation by the policy of now, and records the decision. A refused operation's
     /// outcome is recorded here as well; a permitted one's by [`Permit::finish`].
     pub fn decide(&self, operation: &Operation<'_>) -> Answer {
-        let op = self.shared.next_operation();
         let now = self.shared.now();
-        let ruled = self.rule(operation, now);
+        self.answer(operation, now, self.rule(operation, now))
+    }
+
+    /// Refuses an operation that the protocol cannot let pass whatever policy says, and records
+    /// that. `reason` is for the client.
+    pub fn refuse(&self, operation: &Operation<'_>, reason: &str) -> Refusal {
+        let now = self.shared.now();
+        match self.answer(operation, now, Err(denied(reason))) {
+            Answer::Refuse(refusal) => refusal,
+            // An operation that is ruled an error gets no other answer.
+            Answer::Permit(_) | Answer::Ask(_) => denied(reason),
+        }
+    }
+
+    fn answer(&self, operation: &Operation<'_>, now: SystemTime, ruled: Result<Arc<Ruling>, Refusal>) -> Answer {
+        let op = self.shared.next_operation();
         let (word, ruling) = match &ruled {
             Ok(ruling) => (ruling.decision.word(), Some(&**ruling)),
             Err(Refusal::Denied(ruling)) => (Decision::Deny.word(), Some(&**ruling)),
@@ -89,11 +103,11 @@ impl Session {
             return Answer::Refuse(refusal);
         }
         match ruled {
-            Err(refusal) => self.refuse(op, now, refusal),
+            Err(refusal) => self.turn_away(op, now, refusal),
             Ok(ruling) => match ruling.decision {
                 Decision::Allow => Answer::Permit(Shared::admit(&self.shared, op, now)),
                 Decision::AskFirst(_) => self.ask(op, now, operation, &ruling),
-                Decision::Deny => self.refuse(op, now, Refusal::Denied(ruling)),
+                Decision::Deny => self.turn_away(op, now, Refusal::Denied(ruling)),
             },
         }
     }
@@ -126,12 +140,7 @@ impl Session {
         }
         if operation.effects.list().is_empty() {
             // What does nothing that anybody could name is not understood, and not passed.
-            return Err(Refusal::Denied(Arc::new(Ruling {
-                decision: Decision::Deny,
-                policies: Vec::new(),
-                reason: String::from("nothing is known of what this operation does"),
-                revision: Arc::from("none"),
-            })));
+            return Err(denied("nothing is known of what this operation does"));
         }
         Ok(self.shared.rule(operation.effects, now))
     }
@@ -176,14 +185,24 @@ impl Session {
     fn ask(&self, op: u64, now: SystemTime, operation: &Operation<'_>, ruling: &Ruling) -> Answer {
         match Pending::put(&self.shared, op, now, operation, ruling) {
             Ok(pending) => Answer::Ask(pending),
-            Err(refusal) => self.refuse(op, now, refusal),
+            Err(refusal) => self.turn_away(op, now, refusal),
         }
     }
 
-    fn refuse(&self, op: u64, now: SystemTime, refusal: Refusal) -> Answer {
+    fn turn_away(&self, op: u64, now: SystemTime, refusal: Refusal) -> Answer {
         let recorded = refused(&self.shared, op, now, &refusal);
         Answer::Refuse(recorded.err().unwrap_or(refusal))
     }
+}
+
+/// A denial that no policy had to be asked for.
+fn denied(reason: &str) -> Refusal {
+    Refusal::Denied(Arc::new(Ruling {
+        decision: Decision::Deny,
+        policies: Vec::new(),
+        reason: reason.to_owned(),
+        revision: Arc::from(""),
+    }))
 }
 
 /// Records that an operation was refused after all.
