@@ -94,15 +94,15 @@ impl Gate {
         })?;
         drop(proof);
         let opened = self.ports.clock.now();
-        let subject = Subject {
+        let subject = Subject::new(
             identity,
-            target: self.target.name.clone(),
-            labels: self.target.labels.clone(),
-            family: self.target.family,
-            client: self.client,
-            application: application.to_owned(),
+            self.target.name.clone(),
+            self.target.labels.clone(),
+            self.target.family,
+            self.client,
+            application.to_owned(),
             opened,
-        };
+        );
         let opening = Opening { subject: &subject, protocol: self.target.protocol, at: unix_micros(opened) };
         // no record, no session
         let recording = self.ports.recorder.open(&opening).map_err(|_| Refusal::NotRecorded)?;

@@ -7,9 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::digest;
 use serde::Serialize;
 
-use crate::identity::Identity;
+use crate::identity::{Identity, Kind};
 use crate::operation::Effects;
 
 /// What a policy is asked.
@@ -40,6 +41,65 @@ pub struct Subject {
     pub application: String,
     /// When the session opened.
     pub opened: SystemTime,
+    digest: [u8; 32],
+}
+
+impl Subject {
+    /// Puts together what policy may know of a session. Costs a SHA-256, once a session.
+    pub fn new(
+        identity: Identity,
+        target: String,
+        labels: Vec<(String, String)>,
+        family: &'static str,
+        client: IpAddr,
+        application: String,
+        opened: SystemTime,
+    ) -> Self {
+        let mut subject = Self { identity, target, labels, family, client, application, opened, digest: [0; 32] };
+        subject.digest = subject.sum();
+        subject
+    }
+
+    /// SHA-256 over all that policy may read of this session except its age: caches key decisions
+    /// by it. Sessions of one identity on one target from one address share it, whatever token
+    /// they came with.
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    fn sum(&self) -> [u8; 32] {
+        let mut sum = digest::Context::new(&digest::SHA256);
+        let identity = &self.identity;
+        let kind = match identity.kind {
+            Kind::User => "user",
+            Kind::Workload => "workload",
+        };
+        let client = self.client.to_string();
+        let email = identity.email.as_deref().unwrap_or_default();
+        let texts =
+            [&identity.issuer, &identity.subject, kind, email, &self.target, self.family, &client, &self.application];
+        for text in texts {
+            add(&mut sum, text);
+        }
+        for list in [&identity.groups, &identity.actors] {
+            sum.update(&(list.len() as u64).to_be_bytes());
+            list.iter().for_each(|text| add(&mut sum, text));
+        }
+        sum.update(&(self.labels.len() as u64).to_be_bytes());
+        for (name, value) in &self.labels {
+            add(&mut sum, name);
+            add(&mut sum, value);
+        }
+        let mut out = [0; 32];
+        out.copy_from_slice(sum.finish().as_ref());
+        out
+    }
+}
+
+/// Adds a text with its length before it, so that no two lists of texts have the same bytes.
+fn add(sum: &mut digest::Context, text: &str) {
+    sum.update(&(text.len() as u64).to_be_bytes());
+    sum.update(text.as_bytes());
 }
 
 /// What policy decides about an operation.
@@ -92,4 +152,52 @@ pub struct Ruling {
 pub trait Policy: Send + Sync {
     /// Decides. Never fails: whatever goes wrong is a Deny that says so.
     fn decide(&self, question: &Question<'_>) -> Arc<Ruling>;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn subject(change: impl FnOnce(&mut Identity), labels: &[(&str, &str)], application: &str) -> Subject {
+        let mut identity = Identity {
+            issuer: String::from("https://id.example.com"),
+            subject: String::from("dana"),
+            kind: Kind::User,
+            groups: vec![String::from("okta:vendors")],
+            email: None,
+            actors: Vec::new(),
+            token: None,
+            expires: SystemTime::UNIX_EPOCH,
+        };
+        change(&mut identity);
+        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let client = Ipv4Addr::LOCALHOST.into();
+        let target = String::from("shop");
+        Subject::new(identity, target, labels, "sql", client, application.to_owned(), SystemTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn digest_tells_apart_all_that_policy_may_read() {
+        let subjects = [
+            subject(|_| {}, &[], ""),
+            subject(|_| {}, &[], "psql"),
+            subject(|_| {}, &[("a", "bc")], ""),
+            subject(|_| {}, &[("ab", "c")], ""),
+            subject(|identity| identity.kind = Kind::Workload, &[], ""),
+            subject(|identity| identity.groups.clear(), &[], ""),
+            subject(|identity| identity.actors = std::mem::take(&mut identity.groups), &[], ""),
+            subject(|identity| identity.email = Some(String::from("dana@example.com")), &[], ""),
+            subject(|identity| identity.issuer = String::from("https://other.example.com"), &[], ""),
+        ];
+        let digests: std::collections::BTreeSet<_> = subjects.iter().map(|subject| *subject.digest()).collect();
+        assert_eq!(digests.len(), subjects.len());
+    }
+
+    #[test]
+    fn digest_is_the_same_for_another_token_of_the_same_identity() {
+        let renewed = subject(|identity| identity.token = Some(String::from("jti-2")), &[], "");
+        assert_eq!(renewed.digest(), subject(|_| {}, &[], "").digest());
+    }
 }
