@@ -31,6 +31,11 @@ impl<U> Guarded<U> {
         self.session.commit()?;
         Ok(&mut self.target)
     }
+
+    /// The target's end, to look at.
+    pub const fn peek(&self) -> &U {
+        &self.target
+    }
 }
 
 impl<U: AsyncWrite + Unpin> Guarded<U> {

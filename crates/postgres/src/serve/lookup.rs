@@ -1,0 +1,125 @@
+//! Looking names up in the target's catalogue, on a connection of the gate's own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use portcullis_core::gate::TargetSpec;
+use portcullis_core::protocol::ServeError;
+
+use super::target::{self, TargetEnd, rows};
+use crate::Postgres;
+use crate::catalogue::Catalogue;
+use crate::wire::startup::Startup;
+
+/// How long a lookup may take, login included.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Relations that were asked for, each with the schemas that hold one of that name.
+pub(super) type Answers = Vec<(Box<str>, Vec<Box<str>>)>;
+
+/// Connections of the gate's own that wait for the next lookup, one a database.
+#[derive(Default)]
+pub(crate) struct Lookups(Mutex<HashMap<String, TargetEnd>>);
+
+/// The most connections that are kept.
+const MAX_IDLE: usize = 32;
+
+impl Lookups {
+    fn take(&self, database: &str) -> Option<TargetEnd> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(database)
+    }
+
+    fn put(&self, database: String, end: TargetEnd) {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MAX_IDLE {
+            idle.insert(database, end);
+        }
+    }
+}
+
+/// Looks relations up, and keeps the answers in the catalogue.
+pub(super) async fn look_up(
+    postgres: &Postgres,
+    spec: TargetSpec,
+    database: String,
+    catalogue: Arc<Catalogue>,
+    names: Vec<Box<str>>,
+) -> Result<Answers, ServeError> {
+    let generation = catalogue.generation();
+    let asked = tokio::time::timeout(DEADLINE, ask(postgres, spec, &database, &query(&names)));
+    let found =
+        asked.await.map_err(|_| ServeError::Target("it does not answer a catalogue query in time".into()))??;
+    let answers: Answers = names
+        .into_iter()
+        .map(|name| {
+            let of_name = found.iter().filter(|row| row.first().is_some_and(|relation| **relation == *name));
+            let schemas = of_name.filter_map(|row| row.get(1)).map(|schema| schema.as_str().into()).collect();
+            (name, schemas)
+        })
+        .collect();
+    catalogue.learn(generation, std::time::Instant::now(), answers.clone());
+    Ok(answers)
+}
+
+async fn ask(
+    postgres: &Postgres,
+    spec: TargetSpec,
+    database: &str,
+    query: &str,
+) -> Result<Vec<Vec<String>>, ServeError> {
+    // A connection that waited may have been closed meanwhile: then a new one is asked.
+    if let Some(mut end) = postgres.lookups.take(database)
+        && let Ok(found) = rows(end.stream(), query).await
+    {
+        postgres.lookups.put(database.to_owned(), end);
+        return Ok(found);
+    }
+    let login = &postgres.config.login;
+    let parameter = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let parameters = vec![
+        parameter("user", &login.user),
+        parameter("database", database),
+        parameter("application_name", "portcullis catalogue"),
+        parameter("client_encoding", "UTF8"),
+    ];
+    let mut end = target::log_in(Arc::new(spec), login, &Startup { minor: 0, parameters }).await?;
+    let found = rows(end.stream(), query).await?;
+    postgres.lookups.put(database.to_owned(), end);
+    Ok(found)
+}
+
+/// Temporary relations of all sessions are left out: a session's own are followed by itself.
+fn query(names: &[Box<str>]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| literal(name)).collect();
+    format!(
+        "SELECT c.relname, n.nspname FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+         WHERE c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[{}]::pg_catalog.name[]) \
+         AND c.relpersistence OPERATOR(pg_catalog.<>) 't'::pg_catalog.\"char\"",
+        quoted.join(",")
+    )
+}
+
+/// A string literal that means the same whatever `standard_conforming_strings` says.
+fn literal(text: &str) -> String {
+    let mut out = String::from(" E'");
+    for c in text.chars().filter(|c| *c != '\0') {
+        if matches!(c, '\'' | '\\') {
+            out.push(c);
+        }
+        out.push(c);
+    }
+    out.push('\'');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literal;
+
+    #[test]
+    fn a_literal_cannot_be_left() {
+        assert_eq!(literal(r"a'b\"), r" E'a''b\\'");
+    }
+}

@@ -1,0 +1,429 @@
+//! The relay: one task, two directions that never wait for each other, one writer a socket. It
+//! carries bytes; what they mean is the conversation's business.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use pgwire::messages::terminate::Terminate;
+use portcullis_core::BoxFuture;
+use portcullis_core::gate::{Answer, Session};
+use portcullis_core::guarded::Guarded;
+use portcullis_core::masking::Field;
+use portcullis_core::operation::{Operation, Parameters};
+use portcullis_core::permit::{Outcome, Permit};
+use portcullis_core::protocol::ServeError;
+use portcullis_core::recording::Status;
+use portcullis_core::refusal::Refusal;
+use portcullis_core::sessions::{EndReason, Ending};
+use portcullis_core::stream::BoxStream;
+
+use super::lookup::{self, Answers};
+use super::pump::{FULL, Inbox, Outbox};
+use super::target::TargetEnd;
+use super::{Established, cancel};
+use crate::Postgres;
+use crate::cancel::CancelKey;
+use crate::catalogue::Catalogue;
+use crate::classify;
+use crate::names::SearchPath;
+use crate::refusal;
+use crate::session::{ClientStep, Conversation, Deciding, Fault, Forward, TargetStep, Under};
+use crate::wire::write::{self, Report, Severity};
+
+/// How much of a client's stream is read ahead while answers are awaited.
+const READ_AHEAD: usize = 64 << 10;
+
+/// How long a client that is told goodbye may take to hear it.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// A session whose both sides are logged in.
+pub(super) struct Relay<'p> {
+    postgres: &'p Postgres,
+    client: BoxStream,
+    target: Guarded<TargetEnd>,
+    session: Session,
+    connection: Permit,
+    conversation: Conversation,
+    database: String,
+    catalogue: Arc<Catalogue>,
+    key: CancelKey,
+    target_key: Option<(u32, bytes::Bytes)>,
+    from_client: Inbox,
+    from_target: Inbox,
+    to_client: Outbox,
+    staged: Vec<Staged>,
+    lookup: Option<BoxFuture<'p, Result<Answers, ServeError>>>,
+    cancelling: Option<BoxFuture<'static, Result<(), ServeError>>>,
+    cancelled: Option<Permit>,
+    ending: BoxFuture<'static, Ending>,
+    draining: Option<EndReason>,
+    leaving: bool,
+    holding: bool,
+}
+
+/// A piece of the client's stream that is decided and goes to the target.
+struct Staged {
+    from: usize,
+    to: usize,
+    forward: Forward,
+    under: Under,
+}
+
+/// How a session ends.
+enum End {
+    /// As its client wished, or with a FATAL error of the target's that the client has seen.
+    Quietly(&'static str),
+    /// The client is told this first.
+    Told(Report, String),
+    /// There is nobody left to tell.
+    Broken(ServeError),
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Client(report) => {
+                let why = report.message.clone();
+                Self::Told(report, why)
+            }
+            Fault::Target(why) => Self::Told(
+                // protocol_violation
+                Report { code: "08P01", message: "the target broke the protocol".into(), ..Report::default() },
+                format!("the target broke the protocol: {why}"),
+            ),
+            Fault::Ended(refusal) => {
+                let report = refusal::report(&refusal);
+                let why = report.message.clone();
+                Self::Told(report, why)
+            }
+        }
+    }
+}
+
+impl<'p> Relay<'p> {
+    pub(super) fn new(postgres: &'p Postgres, client: BoxStream, established: Established) -> Self {
+        let Established { session, connection, login, key, database } = established;
+        let catalogue = postgres.catalogues.of(&database);
+        let greeting = login.greeting;
+        let path = SearchPath::of(greeting.path);
+        let mut conversation = Conversation::new(&database, path, Arc::clone(&catalogue));
+        for (name, value) in &greeting.parameters {
+            // What the target reports of the path has `$user` in it; the answer above has not.
+            if name != "search_path" {
+                conversation.settle(name, value);
+            }
+        }
+        Self {
+            postgres,
+            client,
+            target: login.target,
+            ending: next_ending(&session, Ending::NotYet),
+            session,
+            connection,
+            conversation,
+            database,
+            catalogue,
+            key,
+            target_key: greeting.key,
+            from_client: Inbox::new(),
+            from_target: Inbox::new(),
+            to_client: Outbox::default(),
+            staged: Vec::new(),
+            lookup: None,
+            cancelling: None,
+            cancelled: None,
+            draining: None,
+            leaving: false,
+            holding: false,
+        }
+    }
+
+    /// Carries the session to its end.
+    pub(super) async fn run(mut self) -> Result<(), ServeError> {
+        let end = std::future::poll_fn(|cx| self.poll(cx)).await;
+        let (reason, result) = match end {
+            End::Quietly(reason) => (reason.to_owned(), Ok(())),
+            End::Told(report, why) => {
+                self.farewell(&report).await;
+                (why.clone(), Err(ServeError::Refused(why)))
+            }
+            End::Broken(why) => (why.to_string(), Err(why)),
+        };
+        self.stop_target().await;
+        self.session.close(reason);
+        let said = Outcome {
+            status: Status::Completed,
+            message: self.connection.mask(&Field::CLEAN, b""),
+            code: "",
+            rows: 0,
+            bytes: 0,
+        };
+        // The session is over either way, and its record says so when it is dropped.
+        let _ = self.connection.finish(&said);
+        result
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            match self.turn(cx) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(end) => return Poll::Ready(end),
+            }
+        }
+    }
+
+    /// Does everything that can be done now; says whether anything was.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let mut moved = self.hear_endings(cx)?;
+        moved |= self.hear_cancels(cx);
+        moved |= self.hear_lookup(cx)?;
+        moved |= self.hear_target(cx)?;
+        moved |= self.hear_client(cx)?;
+        match self.target.poll_flush(cx) {
+            Poll::Ready(Err(why)) => return Err(End::Broken(ServeError::TargetIo(why))),
+            Poll::Ready(Ok(())) | Poll::Pending => {}
+        }
+        match self.to_client.poll_send(cx, &mut self.client) {
+            Poll::Ready(Err(why)) => return Err(End::Broken(ServeError::ClientIo(why))),
+            Poll::Ready(Ok(())) => self.check_over()?,
+            Poll::Pending => {}
+        }
+        Ok(moved)
+    }
+
+    /// Whether the session has come to its end, now that the client has heard everything.
+    fn check_over(&self) -> Result<(), End> {
+        if self.from_target.ended() {
+            return Err(if self.leaving || self.conversation.is_over() {
+                End::Quietly("the session was closed")
+            } else {
+                let report =
+                    Report { code: "08006", message: "the target closed the connection".into(), ..Report::default() };
+                End::Told(report, "the target closed the connection".into())
+            });
+        }
+        if let Some(reason) = self.draining
+            && self.conversation.is_idle()
+            && !self.leaving
+        {
+            return Err(Fault::Ended(Refusal::Ended(reason)).into());
+        }
+        // What the client sent before it went is still done, as without a gate.
+        let nothing_left = !self.leaving && self.lookup.is_none() && self.conversation.is_answered() && !self.holding;
+        if self.from_client.ended() && nothing_left {
+            return Err(End::Quietly("the client closed the connection"));
+        }
+        Ok(())
+    }
+
+    fn hear_endings(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let Poll::Ready(ending) = self.ending.as_mut().poll(cx) else { return Ok(false) };
+        match ending {
+            Ending::Now(reason) => Err(Fault::Ended(Refusal::Ended(reason)).into()),
+            Ending::Finish(reason) => {
+                self.draining = Some(reason);
+                self.ending = next_ending(&self.session, ending);
+                Ok(true)
+            }
+            Ending::NotYet => Ok(false),
+        }
+    }
+
+    /// A cancel request is an operation, too, and goes its own way to the target.
+    fn hear_cancels(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(cancelling) = &mut self.cancelling {
+            let Poll::Ready(done) = cancelling.as_mut().poll(cx) else { return false };
+            self.cancelling = None;
+            if let Some(permit) = self.cancelled.take() {
+                cancel::finish(permit, done.is_ok());
+            }
+            return true;
+        }
+        let Poll::Ready(Some(())) = self.key.poll_request(cx) else { return false };
+        let effects = classify::cancel(&self.database);
+        let operation =
+            Operation { kind: "cancel", statement: b"", parameters: Parameters::default(), effects: &effects };
+        if let (Answer::Permit(permit), Some((process, key))) =
+            (self.session.decide(&operation), self.target_key.clone())
+        {
+            self.cancelled = Some(permit);
+            self.cancelling = Some(Box::pin(cancel::send(Arc::clone(&self.session.target().connector), process, key)));
+        }
+        true
+    }
+
+    fn hear_lookup(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let Some(lookup) = &mut self.lookup else { return Ok(false) };
+        let Poll::Ready(answers) = lookup.as_mut().poll(cx) else { return Ok(false) };
+        self.lookup = None;
+        match answers {
+            Ok(answers) => self.conversation.learn(answers),
+            Err(why) => {
+                // What a name means cannot be found out, so nothing is decided on it.
+                let report = Report {
+                    code: "58000",
+                    message: "the gate cannot look up what this statement names".into(),
+                    hint: Some("connect again; if it lasts, tell the gate's operator".into()),
+                    ..Report::default()
+                };
+                return Err(End::Told(report, format!("the catalogue lookup failed: {why}")));
+            }
+        }
+        Ok(true)
+    }
+
+    fn hear_client(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let mut moved = false;
+        if self.lookup.is_none() && !self.leaving && self.target.peek().waiting() < FULL {
+            moved = self.take_from_client()?;
+        }
+        let ahead = self.from_client.bytes().len();
+        let blocked = self.holding || self.lookup.is_some() || self.target.peek().waiting() >= FULL;
+        if self.leaving || (blocked && ahead >= READ_AHEAD) {
+            return Ok(moved);
+        }
+        match self.from_client.poll_fill(cx, &mut self.client) {
+            Poll::Ready(Ok(more)) => Ok(moved | more),
+            Poll::Ready(Err(why)) => Err(End::Broken(ServeError::ClientIo(why))),
+            Poll::Pending => Ok(moved),
+        }
+    }
+
+    /// Decides all that has arrived, then forwards it: the records of a whole pipeline are
+    /// committed at once, before the first of it is sent.
+    fn take_from_client(&mut self) -> Result<bool, End> {
+        let deciding = Deciding { session: &self.session, analyzer: &self.postgres.analyzer };
+        let mut at = 0;
+        self.holding = false;
+        let stopped = loop {
+            let rest = self.from_client.bytes().get(at..).unwrap_or_default();
+            match self.conversation.client(rest, &deciding) {
+                Ok(ClientStep::Wait) => break Ok(()),
+                Ok(ClientStep::Hold) => {
+                    self.holding = true;
+                    break Ok(());
+                }
+                Ok(ClientStep::Resolve(names)) => {
+                    self.lookup = Some(Box::pin(lookup::look_up(
+                        self.postgres,
+                        self.session.target().clone(),
+                        self.database.clone(),
+                        Arc::clone(&self.catalogue),
+                        names,
+                    )));
+                    break Ok(());
+                }
+                Ok(ClientStep::Goodbye) => {
+                    self.leaving = true;
+                    break Ok(());
+                }
+                Ok(ClientStep::Done { consumed, forward, under }) => {
+                    let to = at.saturating_add(consumed);
+                    self.staged.push(Staged { from: at, to, forward, under });
+                    at = to;
+                }
+                Err(fault) => break Err(fault),
+            }
+        };
+        self.forward_staged()?;
+        self.from_client.consume(at);
+        if self.leaving {
+            let mut goodbye = BytesMut::new();
+            write::message(&mut goodbye, &Terminate::new());
+            self.target.lend(&self.connection).map_err(Fault::Ended)?.push(&goodbye);
+        }
+        stopped?;
+        Ok(at > 0 || self.lookup.is_some() || self.leaving)
+    }
+
+    fn forward_staged(&mut self) -> Result<(), End> {
+        for Staged { from, to, forward, under } in self.staged.drain(..) {
+            let permit = match under {
+                Under::Connection => &self.connection,
+                // no permit, no forward
+                Under::Entry(entry) => self.conversation.permit(entry).ok_or(Fault::Ended(Refusal::NotRecorded))?,
+            };
+            let target = self.target.lend(permit).map_err(Fault::Ended)?;
+            let bytes = self.from_client.bytes().get(from..to).unwrap_or_default();
+            match forward {
+                Forward::AsIs => target.push(bytes),
+                Forward::Then(more) => {
+                    target.push(bytes);
+                    target.push(&more);
+                }
+                Forward::Instead(other) => target.push(&other),
+                Forward::Nothing => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn hear_target(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        if self.to_client.waiting() >= FULL {
+            return Ok(false);
+        }
+        let moved = match self.from_target.poll_fill(cx, &mut self.target) {
+            Poll::Ready(Ok(more)) => more,
+            Poll::Ready(Err(why)) => return Err(End::Broken(ServeError::TargetIo(why))),
+            Poll::Pending => return Ok(false),
+        };
+        loop {
+            match self.conversation.target(self.from_target.bytes())? {
+                TargetStep::Wait => return Ok(moved),
+                TargetStep::Relay(count) => {
+                    let run = self.from_target.bytes().get(..count).unwrap_or_default();
+                    self.to_client
+                        .relay(cx, &mut self.client, run)
+                        .map_err(|why| End::Broken(ServeError::ClientIo(why)))?;
+                    self.from_target.consume(count);
+                }
+                TargetStep::Replace(count, with) => {
+                    self.to_client.push(&with);
+                    self.from_target.consume(count);
+                }
+            }
+        }
+    }
+
+    /// Tells the client why the session ends, behind everything that it was sent before.
+    async fn farewell(&mut self, report: &Report) {
+        if self.conversation.is_inside_message() {
+            // In the middle of a message of the target's nothing can be said.
+            return;
+        }
+        let mut out = BytesMut::new();
+        write::report(&mut out, Severity::Fatal, report);
+        self.to_client.push(&out);
+        let (to_client, client) = (&mut self.to_client, &mut self.client);
+        let sending = std::future::poll_fn(|cx| to_client.poll_send(cx, client));
+        let _ = tokio::time::timeout(FAREWELL, sending).await;
+        let _ = tokio::time::timeout(FAREWELL, tokio::io::AsyncWriteExt::shutdown(&mut self.client)).await;
+    }
+
+    /// Ends what still runs on the target, then the connection to it.
+    async fn stop_target(&mut self) {
+        if !self.conversation.is_answered() && !self.from_target.ended() {
+            if let Some((process, key)) = self.target_key.take() {
+                let connector = Arc::clone(&self.session.target().connector);
+                let _ = tokio::time::timeout(FAREWELL, cancel::send(connector, process, key)).await;
+            }
+        }
+        let closing = std::future::poll_fn(|cx| self.target.poll_shutdown(cx));
+        let _ = tokio::time::timeout(FAREWELL, closing).await;
+    }
+}
+
+fn next_ending(session: &Session, now: Ending) -> Pin<Box<dyn Future<Output = Ending> + Send>> {
+    let mut heard = session.endings();
+    Box::pin(async move {
+        match heard.wait_for(|ending| *ending != now).await {
+            Ok(ending) => *ending,
+            // The registry of sessions is gone: the process ends.
+            Err(_) => Ending::Now(EndReason::Drain),
+        }
+    })
+}

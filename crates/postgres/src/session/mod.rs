@@ -1,0 +1,175 @@
+//! The conversation of one session, without IO: what each side has said, what is expected, what
+//! statements and portals stand for, and what the target's settings are.
+//!
+//! [`client`](client) takes what the client sends and says what to forward; [`target`](target)
+//! takes what the target sends and says what to relay. Neither knows how bytes travel.
+
+mod client;
+mod expected;
+mod resolve;
+mod slots;
+mod target;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use portcullis_sql::Analysis;
+use portcullis_sql::postgres::{Analyzer, Settings};
+
+pub(crate) use client::{ClientStep, Forward, Under};
+pub(crate) use expected::Expected;
+pub(crate) use target::TargetStep;
+
+use self::resolve::Resolver;
+use self::slots::Slots;
+use crate::catalogue::Catalogue;
+use crate::names::SearchPath;
+use crate::wire::write::Report;
+
+/// The most messages that may be forwarded and not answered yet. A client that pipelines more is
+/// read again when answers have come.
+const MAX_EXPECTED: usize = 8_192;
+
+/// A text that was parsed, with what it would do.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) text: Bytes,
+    pub(crate) analysis: Arc<Analysis>,
+    pub(crate) types: Box<[u32]>,
+}
+
+/// A portal: a prepared text with its values bound.
+#[derive(Debug, Clone)]
+pub(crate) struct Portal {
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) parameters: usize,
+}
+
+/// Why a conversation cannot go on.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The client did what the protocol or the gate does not allow. It is told so.
+    Client(Report),
+    /// The target did what the protocol does not allow. The operator is told what.
+    Target(String),
+    /// The pipeline refuses to go on.
+    Ended(portcullis_core::refusal::Refusal),
+}
+
+/// Where a COPY stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Copy {
+    No,
+    /// The client sends data.
+    In,
+    /// The target sends data.
+    Out,
+}
+
+/// One session's conversation.
+pub(crate) struct Conversation {
+    expected: VecDeque<Expected>,
+    /// Number of the entry at the front of `expected`.
+    answered: u64,
+    /// No message of the client is looked at before this entry is answered.
+    barrier: Option<u64>,
+    /// The target discards the client's messages until Sync.
+    skipping: bool,
+    copy: Copy,
+    /// Bytes of a long client message that still have to pass, or to be dropped.
+    client_rest: usize,
+    drop_rest: bool,
+    /// Bytes of a long target message that still have to pass.
+    target_rest: usize,
+    /// Transaction status of the last `ReadyForQuery`: `I`, `T` or `E`.
+    status: u8,
+    /// An error was reported since the last `ReadyForQuery`.
+    failed: bool,
+    statements: Slots<Arc<Prepared>>,
+    portals: Slots<Portal>,
+    resolver: Resolver,
+    settings: Settings,
+    fatal: bool,
+}
+
+impl Conversation {
+    /// A conversation that begins after login, with the target's settings of then.
+    pub(crate) fn new(database: &str, path: SearchPath, catalogue: Arc<Catalogue>) -> Self {
+        Self {
+            expected: VecDeque::new(),
+            answered: 0,
+            barrier: None,
+            skipping: false,
+            copy: Copy::No,
+            client_rest: 0,
+            drop_rest: false,
+            target_rest: 0,
+            status: b'I',
+            failed: false,
+            statements: Slots::default(),
+            portals: Slots::default(),
+            resolver: Resolver::new(database, path, catalogue),
+            settings: Settings::default(),
+            fatal: false,
+        }
+    }
+
+    /// Follows a setting that the target reports.
+    pub(crate) fn reported(&mut self, name: &str, value: &str) -> Result<(), Fault> {
+        match name {
+            "standard_conforming_strings" => self.settings.standard_conforming_strings = value == "on",
+            "client_encoding" if !crate::classify::encoding_is_safe(value) => {
+                return Err(Fault::Client(Report {
+                    code: "0A000",
+                    message: format!("the client encoding `{value}` is not supported by this gate"),
+                    detail: None,
+                    hint: Some("use UTF8".into()),
+                }));
+            }
+            "search_path" => self.resolver.set_path(SearchPath::parse(value)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes a setting as the target reported it at login, where it has been checked.
+    pub(crate) fn settle(&mut self, name: &str, value: &str) {
+        if name == "standard_conforming_strings" {
+            self.settings.standard_conforming_strings = value == "on";
+        }
+    }
+
+    /// Whether everything that was forwarded has been answered.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.expected.is_empty()
+    }
+
+    /// Whether a message of the target's has been relayed in part only.
+    pub(crate) const fn is_inside_message(&self) -> bool {
+        self.target_rest > 0
+    }
+
+    /// Whether everything that was forwarded has been answered, and no transaction is open.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.expected.is_empty() && self.status == b'I' && self.copy == Copy::No
+    }
+
+    /// Whether the target said that the connection ends.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.fatal
+    }
+
+    /// The schemas that a lookup found for the names that [`ClientStep::Resolve`] asked for.
+    pub(crate) fn learn(&mut self, answers: Vec<(Box<str>, Vec<Box<str>>)>) {
+        self.resolver.learn(answers);
+    }
+
+    fn analyse(analyzer: &Analyzer, settings: Settings, text: &[u8]) -> Arc<Analysis> {
+        analyzer.analyse(text, settings)
+    }
+
+    const fn next_entry(&self) -> u64 {
+        self.answered.saturating_add(self.expected.len() as u64)
+    }
+}
