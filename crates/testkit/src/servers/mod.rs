@@ -1,1 +1,23 @@
-//! To come.
+//! Real servers for tests, the demo and the benches: started on free loopback ports as an
+//! unprivileged user, stopped when dropped.
+//!
+//! They install nothing: a missing part is an error that names the command which installs it.
+
+mod account;
+mod cache;
+mod certificates;
+mod haproxy;
+mod pgbouncer;
+mod port;
+mod postgres;
+mod process;
+mod template;
+
+pub use account::Account;
+pub use cache::{Missing, cache_folder, need};
+pub use certificates::Certificates;
+pub use haproxy::Haproxy;
+pub use pgbouncer::{ClientLeg, PgBouncer};
+pub use port::free_port;
+pub use postgres::{Postgres, Version};
+pub use process::Process;
