@@ -1,0 +1,113 @@
+//! The tables of the configuration that belong to the process as a whole: admin, tls, limits,
+//! session, log. What a key means is said here, for the schema and the reference alike.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::duration;
+
+/// Where identities come from.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Identity {
+    /// Issuers of tokens. A token is accepted only from one of these.
+    pub oidc: Vec<crate::identity::OidcConfig>,
+    /// A folder in which the last good keys of every issuer are kept, so that a restart while an
+    /// issuer is away does not lock everybody out. Without it they are kept in memory alone.
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// The listener for metrics and health. Without this table there is none.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// Address of `/metrics`, `/healthz` and `/readyz`. It shows no statement and no identity, but
+    /// keep it inside all the same.
+    pub listen: SocketAddr,
+}
+
+/// The gate's certificate, shown to clients. Both files are read anew when they change.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientTls {
+    /// PEM file with the certificate, followed by its intermediates.
+    pub certificate: PathBuf,
+    /// PEM file with its private key.
+    pub key: PathBuf,
+}
+
+/// Bounds on what strangers may hold open.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Connections of all clients together. The next one is closed at once.
+    pub connections: u32,
+    /// Connections from one address (IPv6: one /64 network). The next one is closed at once.
+    pub connections_per_address: u32,
+    /// How long a client may take from connecting to having logged in.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
+    pub login_deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 10_000, connections_per_address: 1_000, login_deadline: Duration::from_secs(10) }
+    }
+}
+
+/// How sessions end.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Session {
+    /// The longest that a session may last.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
+    pub max_age: Duration,
+    /// Whether a session also ends when the token it was opened with expires.
+    pub end_with_token: bool,
+    /// How long running operations may go on once the gate is told to stop.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
+    pub drain: Duration,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self { max_age: Duration::from_secs(12 * 3600), end_with_token: false, drain: Duration::from_secs(30) }
+    }
+}
+
+/// What the gate writes to standard error.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `auto` is text on a terminal and JSON elsewhere.
+    pub format: LogFormat,
+    /// What is logged, as a `tracing` filter: `info`, or `info,portcullis_postgres=debug`. The
+    /// environment variable `PORTCULLIS_LOG` goes before it.
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, filter: String::from("info") }
+    }
+}
+
+/// The form of a line of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

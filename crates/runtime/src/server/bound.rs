@@ -1,0 +1,177 @@
+//! A gate whose ports are bound: it accepts, and once told to stop it drains.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use portcullis_core::approval::NoApprovals;
+use portcullis_core::clock::SystemClock;
+use portcullis_core::gate::Ports;
+use portcullis_core::identity::IdentitySource;
+use portcullis_core::sessions::Sessions;
+use portcullis_core::stream::Acceptor;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::adapters::Journal;
+use super::admission::Admission;
+use super::listener::Listener;
+use super::plan::{Plan, Planned};
+use super::{RunError, adapters};
+use crate::telemetry::{Admin, Health, MeteredIdentity, MeteredPolicy, MeteredRecorder};
+
+/// How often deadlines of sessions are looked at.
+const TICK: Duration = Duration::from_millis(500);
+/// How long sessions that were told to stop may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// A gate whose ports are bound.
+pub struct Bound {
+    targets: Vec<(Arc<Listener>, TcpListener)>,
+    admin: Option<Admin>,
+    health: Arc<Health>,
+    sessions: Arc<Sessions>,
+    journal: Journal,
+    background: Vec<adapters::Background>,
+    drain: Duration,
+}
+
+impl Bound {
+    pub(super) async fn new(plan: Plan) -> Result<Self, RunError> {
+        let Plan { config, metrics, adapters, client_leg, targets } = plan;
+        let journal = Journal::open(&config.process.recording, &metrics)?;
+        let sessions = Arc::new(Sessions::default());
+        let health = Arc::new(Health::default());
+        let identity: Arc<dyn IdentitySource> = Arc::new(MeteredIdentity::new(adapters.identity, &metrics));
+        let limits = config.process.limits;
+        let admission = Admission::new(limits.clone(), Arc::clone(&metrics));
+        let mut listeners = Vec::new();
+        for Planned { spec, serving, vocabulary, listen, plaintext_login } in targets {
+            let socket = bind(&spec.name, listen).await?;
+            let counted = metrics.target(spec.protocol, &spec.name, vocabulary);
+            let ports = Ports {
+                identity: Arc::clone(&identity),
+                policy: Arc::new(MeteredPolicy {
+                    inner: Arc::clone(&adapters.policy),
+                    metrics: Arc::clone(&counted),
+                }),
+                approvals: Arc::new(NoApprovals),
+                recorder: Arc::new(MeteredRecorder { inner: journal.recorder(), metrics: counted }),
+                clock: Arc::new(SystemClock),
+                sessions: Arc::clone(&sessions),
+            };
+            let listener = Listener {
+                spec,
+                serving,
+                ports,
+                tls: client_leg.clone().map(|leg| leg as Arc<dyn Acceptor>),
+                plaintext_login,
+                login_deadline: limits.login_deadline,
+                admission: Arc::clone(&admission),
+                metrics: Arc::clone(&metrics),
+            };
+            listeners.push((Arc::new(listener), socket));
+        }
+        let admin = match config.process.admin {
+            Some(admin) => Some(
+                Admin::bind(admin.listen, metrics, Arc::clone(&health))
+                    .await
+                    .map_err(|source| RunError::Bind { what: "admin".into(), address: admin.listen, source })?,
+            ),
+            None => None,
+        };
+        let mut background = adapters.background;
+        if let Some(leg) = client_leg {
+            background.push(Box::pin(async move { leg.follow_files().await }));
+        }
+        let drain = config.process.session.drain;
+        Ok(Self { targets: listeners, admin, health, sessions, journal, background, drain })
+    }
+
+    /// Where each target's clients connect, by the target's name.
+    pub fn addresses(&self) -> Vec<(&str, SocketAddr)> {
+        self.targets
+            .iter()
+            .filter_map(|(listener, socket)| Some((listener.spec.name.as_str(), socket.local_addr().ok()?)))
+            .collect()
+    }
+
+    /// Where the admin listener is, if there is one.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref()?.address().ok()
+    }
+
+    /// The live sessions: how they are revoked.
+    pub fn sessions(&self) -> Arc<Sessions> {
+        Arc::clone(&self.sessions)
+    }
+
+    /// Serves until `stop`, then lets what runs finish within the drain time, or until `hurry`.
+    pub async fn serve(self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) {
+        let mut background = JoinSet::new();
+        for task in self.background {
+            background.spawn(task);
+        }
+        background.spawn(tick(Arc::clone(&self.sessions)));
+        if let Some(admin) = self.admin {
+            background.spawn(admin.serve());
+        }
+        let accepting = CancellationToken::new();
+        let mut listeners = JoinSet::new();
+        for (listener, socket) in self.targets {
+            if let Ok(address) = socket.local_addr() {
+                let spec = &listener.spec;
+                tracing::info!(target = %spec.name, protocol = spec.protocol, %address, "listening");
+            }
+            listeners.spawn(listener.accept(socket, accepting.clone()));
+        }
+        self.health.set_ready(true);
+        stop.await;
+        self.health.set_ready(false);
+        accepting.cancel();
+        let mut open = Vec::new();
+        while let Some(sessions) = listeners.join_next().await {
+            open.extend(sessions);
+        }
+        drain(open, &self.sessions, self.drain, hurry).await;
+        self.journal.close();
+        tracing::info!("stopped");
+    }
+}
+
+/// Lets sessions finish, then tells them to stop, then ends them.
+async fn drain(mut open: Vec<JoinSet<()>>, sessions: &Sessions, time: Duration, hurry: impl Future<Output = ()>) {
+    tracing::info!(sessions = sessions.count(), "draining: what runs may finish, nothing new begins");
+    sessions.drain();
+    tokio::select! {
+        _ = tokio::time::timeout(time, all_over(&mut open)) => {}
+        () = hurry => tracing::info!("told to hurry"),
+    }
+    sessions.stop();
+    if tokio::time::timeout(GOODBYE, all_over(&mut open)).await.is_err() {
+        let left: usize = open.iter().map(JoinSet::len).sum();
+        tracing::warn!(connections = left, "connections that did not end in time are cut off");
+        for set in &mut open {
+            set.shutdown().await;
+        }
+    }
+}
+
+async fn all_over(open: &mut [JoinSet<()>]) {
+    for set in open {
+        while set.join_next().await.is_some() {}
+    }
+}
+
+async fn tick(sessions: Arc<Sessions>) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        sessions.end_overdue(SystemTime::now());
+    }
+}
+
+async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|source| RunError::Bind { what: what.to_owned(), address, source })
+}

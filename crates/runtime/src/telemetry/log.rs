@@ -1,0 +1,32 @@
+//! The log: text for people on a terminal, JSON lines for machines elsewhere, on standard error.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Log, LogFormat};
+
+/// The environment variable whose filter goes before the configured one.
+const FILTER: &str = "PORTCULLIS_LOG";
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct LogError(String);
+
+/// Starts the log of this process. A process that has one already keeps it.
+pub fn start(config: &Log) -> Result<(), LogError> {
+    let wanted = std::env::var(FILTER).unwrap_or_else(|_| config.filter.clone());
+    let filter =
+        EnvFilter::try_new(&wanted).map_err(|why| LogError(format!("the log filter `{wanted}` is wrong: {why}")))?;
+    let terminal = std::io::stderr().is_terminal();
+    let json = match config.format {
+        LogFormat::Auto => !terminal,
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
+    // An error means that there is a log already.
+    let _ = if json { builder.json().flatten_event(true).try_init() } else { builder.with_target(false).try_init() };
+    Ok(())
+}
