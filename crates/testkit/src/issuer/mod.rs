@@ -18,6 +18,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 pub use claims::Claims;
@@ -79,6 +80,11 @@ impl Issuer {
     /// Publishes none but the newest keys.
     pub fn retire_old_keys(&self) {
         self.state.keys().retire();
+    }
+
+    /// The key set as it is published: what an issuer behind another address would send.
+    pub fn key_set(&self) -> Value {
+        json!({ "keys": self.state.keys().published() })
     }
 
     /// Breaks the issuer in one way, or mends it with [`Fault::None`].
