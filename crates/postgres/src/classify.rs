@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use portcullis_core::operation::{Effect, Effects, Fact, Facts, Resource};
 use portcullis_sql::vocabulary as sql;
-use portcullis_sql::{Analysis, Kind, Object, QualifiedName, SessionChange, SqlEffect};
+use portcullis_sql::{Analysis, Kind, Object, QualifiedName, SessionChange, SqlEffect, Statement};
 
 use crate::wire::startup::Startup;
 
@@ -66,21 +66,28 @@ fn unqualified(effect: &SqlEffect) -> Option<&str> {
     }
 }
 
-/// The effects of everything that a text would do. What was stored under a name counts as well
-/// where the text runs it.
+/// The effects of everything that a text would do. What was stored under a name that the text runs
+/// counts instead of what is assumed of an unknown name.
 pub fn effects(analysis: &Analysis, names: &impl Names) -> Effects {
-    let mut list = Vec::new();
+    let mut list: Vec<Effect> = Vec::new();
     for statement in &analysis.statements {
-        list.extend(statement.effects.iter().flat_map(|effect| resolve(effect, names)));
-        if let Some(SessionChange::Execute { name }) = &statement.change
-            && let Some(stored) = names.stored(name)
-        {
-            let inner = stored.statements.iter().flat_map(|statement| &statement.effects);
-            list.extend(inner.flat_map(|effect| resolve(effect, names)));
+        let stored = runs(statement).and_then(|name| names.stored(name));
+        let statements = stored.as_ref().map_or(std::slice::from_ref(statement), |stored| &stored.statements);
+        for effect in statements.iter().flat_map(|statement| &statement.effects).flat_map(|effect| resolve(effect, names)) {
+            if !list.contains(&effect) {
+                list.push(effect);
+            }
         }
     }
-    list.dedup();
     Effects::new(list)
+}
+
+/// The name under which a statement runs something that was stored before.
+pub fn runs(statement: &Statement) -> Option<&str> {
+    match &statement.change {
+        Some(SessionChange::Execute { name } | SessionChange::Fetch { name }) => Some(name),
+        _ => None,
+    }
 }
 
 fn resolve(effect: &SqlEffect, names: &impl Names) -> Vec<Effect> {
@@ -132,7 +139,7 @@ pub fn encoding_is_safe(name: &str) -> bool {
 /// differ from the target's.
 pub fn forbidden(analysis: &Analysis) -> Option<&'static str> {
     analysis.statements.iter().find_map(|statement| match &statement.change {
-        Some(SessionChange::Set { name, values, .. }) if &**name == "client_encoding" || &**name == "names" => {
+        Some(SessionChange::Set { name, values, .. }) if &**name == "client_encoding" => {
             let safe = values.as_ref().is_some_and(|values| values.iter().all(|value| encoding_is_safe(value)));
             (!safe).then_some("this client encoding is not supported here; use UTF8")
         }
@@ -150,9 +157,8 @@ pub fn forbidden(analysis: &Analysis) -> Option<&'static str> {
 /// it may change how later texts are to be read.
 pub fn changes_meaning(analysis: &Analysis) -> bool {
     analysis.statements.iter().any(|statement| {
-        statement.kind == Kind::CopyIn
-            || statement.change.is_some()
-            || statement.effects.iter().any(|effect| is_ddl(effect) || is_opaque(effect))
+        let changes = statement.change.is_some() && runs(statement).is_none();
+        statement.kind == Kind::CopyIn || changes || statement.effects.iter().any(|effect| is_ddl(effect) || is_opaque(effect))
     })
 }
 

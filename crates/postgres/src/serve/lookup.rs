@@ -47,7 +47,8 @@ pub(super) async fn look_up(
     names: Vec<Box<str>>,
 ) -> Result<Answers, ServeError> {
     let generation = catalogue.generation();
-    let asked = tokio::time::timeout(DEADLINE, ask(postgres, spec, &database, &query(&names)));
+    let query = query(&names);
+    let asked = tokio::time::timeout(DEADLINE, ask(postgres, spec, &database, &query));
     let found =
         asked.await.map_err(|_| ServeError::Target("it does not answer a catalogue query in time".into()))??;
     let answers: Answers = names

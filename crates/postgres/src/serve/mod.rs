@@ -54,7 +54,7 @@ async fn admit<'p>(
         Begun::Session { stream, startup, tls } => (stream, startup, tls),
     };
     match log_in(postgres, &mut stream, &startup, tls, plaintext_login, gate).await {
-        Ok(established) => Ok(Some(relay::Relay::new(postgres, stream, established))),
+        Ok(established) => relay::Relay::new(postgres, stream, established).map(Some),
         Err(Failed::Told(why)) => Err(why),
         Err(Failed::Refused(refusal)) => {
             let told = refusal::report(&refusal);

@@ -104,7 +104,7 @@ impl From<Fault> for End {
 }
 
 impl<'p> Relay<'p> {
-    pub(super) fn new(postgres: &'p Postgres, client: BoxStream, established: Established) -> Self {
+    pub(super) fn new(postgres: &'p Postgres, client: BoxStream, established: Established) -> Result<Self, ServeError> {
         let Established { session, connection, login, key, database } = established;
         let catalogue = postgres.catalogues.of(&database);
         let greeting = login.greeting;
@@ -113,10 +113,10 @@ impl<'p> Relay<'p> {
         for (name, value) in &greeting.parameters {
             // What the target reports of the path has `$user` in it; the answer above has not.
             if name != "search_path" {
-                conversation.settle(name, value);
+                conversation.reported(name, value).map_err(|_| ServeError::Target(format!("its `{name}` is `{value}`, which is not supported")))?;
             }
         }
-        Self {
+        Ok(Self {
             postgres,
             client,
             target: login.target,
@@ -138,7 +138,7 @@ impl<'p> Relay<'p> {
             draining: None,
             leaving: false,
             holding: false,
-        }
+        })
     }
 
     /// Carries the session to its end.

@@ -20,7 +20,6 @@ use super::Failed;
 use super::packets::{Packet, from_target, send};
 use crate::cancel::CancelKey;
 use crate::config::Login;
-use crate::names::SearchPath;
 use crate::wire::body::Body;
 use crate::wire::error;
 use crate::wire::startup::Startup;

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use portcullis_sql::Analysis;
 use portcullis_sql::postgres::{Analyzer, Settings};
 
-pub(crate) use client::{ClientStep, Forward, Under};
+pub(crate) use client::{ClientStep, Deciding, Forward, Under};
 pub(crate) use expected::Expected;
 pub(crate) use target::TargetStep;
 
@@ -90,6 +90,8 @@ pub(crate) struct Conversation {
     portals: Slots<Portal>,
     resolver: Resolver,
     settings: Settings,
+    /// Whether the target's own encoding, and the client's, are UTF8.
+    encodings: (bool, bool),
     fatal: bool,
 }
 
@@ -111,6 +113,7 @@ impl Conversation {
             portals: Slots::default(),
             resolver: Resolver::new(database, path, catalogue),
             settings: Settings::default(),
+            encodings: (true, true),
             fatal: false,
         }
     }
@@ -119,6 +122,7 @@ impl Conversation {
     pub(crate) fn reported(&mut self, name: &str, value: &str) -> Result<(), Fault> {
         match name {
             "standard_conforming_strings" => self.settings.standard_conforming_strings = value == "on",
+            "server_encoding" => self.encodings.0 = value == "UTF8",
             "client_encoding" if !crate::classify::encoding_is_safe(value) => {
                 return Err(Fault::Client(Report {
                     code: "0A000",
@@ -127,17 +131,12 @@ impl Conversation {
                     hint: Some("use UTF8".into()),
                 }));
             }
+            "client_encoding" => self.encodings.1 = value == "UTF8",
             "search_path" => self.resolver.set_path(SearchPath::parse(value)),
             _ => {}
         }
+        self.settings.utf8 = self.encodings.0 && self.encodings.1;
         Ok(())
-    }
-
-    /// Takes a setting as the target reported it at login, where it has been checked.
-    pub(crate) fn settle(&mut self, name: &str, value: &str) {
-        if name == "standard_conforming_strings" {
-            self.settings.standard_conforming_strings = value == "on";
-        }
     }
 
     /// Whether everything that was forwarded has been answered.
@@ -169,7 +168,7 @@ impl Conversation {
         analyzer.analyse(text, settings)
     }
 
-    const fn next_entry(&self) -> u64 {
+    fn next_entry(&self) -> u64 {
         self.answered.saturating_add(self.expected.len() as u64)
     }
 }

@@ -96,11 +96,8 @@ impl Resolver {
     }
 
     fn missing(&mut self, analysis: &Analysis, now: Instant) -> Vec<Box<str>> {
-        let inner = analysis.statements.iter().filter_map(|statement| match &statement.change {
-            Some(SessionChange::Execute { name }) => self.stored.get(name),
-            _ => None,
-        });
-        let inner: Vec<Arc<Analysis>> = inner.cloned().collect();
+        let stored = analysis.statements.iter().filter_map(classify::runs).filter_map(|name| self.stored.get(name));
+        let inner: Vec<Arc<Analysis>> = stored.cloned().collect();
         let names = classify::relations(analysis).chain(inner.iter().flat_map(|inner| classify::relations(inner)));
         let mut missing: Vec<Box<str>> = Vec::new();
         for name in names {
@@ -136,8 +133,14 @@ impl Resolver {
             SessionChange::DiscardAll => {
                 self.reset_path(in_transaction);
                 self.stored.clear();
+                self.temporary.clear();
             }
-            SessionChange::Deallocate { name: Some(name) } => {
+            SessionChange::SetRole { .. } | SessionChange::SetSessionAuthorization { .. } => self.path = SearchPath::Unknown,
+            SessionChange::Unknown => {
+                self.path = SearchPath::Unknown;
+                self.stored.clear();
+            }
+            SessionChange::Deallocate { name: Some(name) } | SessionChange::Close { name: Some(name) } => {
                 self.stored.remove(name);
             }
             SessionChange::Deallocate { name: None } => self.stored.clear(),

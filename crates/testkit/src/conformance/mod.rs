@@ -1,0 +1,122 @@
+//! The conformance suite: the rules that every protocol must keep, each a test.
+//!
+//! A protocol gives a [`Subject`]: how its clients speak, and a scripted target. The rules know no
+//! wire format. [`conformance!`](crate::conformance!) makes a test of each rule.
+
+mod rules;
+mod stage;
+
+use portcullis_core::protocol::Protocol;
+use portcullis_core::stream::BoxStream;
+
+pub use rules::*;
+pub use stage::block_on;
+
+/// Rules of the design that no protocol claims yet, because the feature that they are about is
+/// not there. A rule leaves this list in the change that brings its feature.
+pub const NOT_YET_CLAIMED: &[&str] = &[
+    "pending holds, then forwards the same bytes",
+    "approval timeout refuses",
+    "client gone withdraws the ask",
+    "a masked value is in neither reply nor record",
+];
+
+/// What a scripted client asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// Something harmless with a short answer.
+    Allowed,
+    /// Something whose effects include [`Subject::GUARDED_ACTION`].
+    Guarded,
+    /// Something whose answer goes on until the connection ends.
+    Endless,
+}
+
+/// What a scripted client hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// The operation was done; the reply's bytes.
+    Done(Vec<u8>),
+    /// A native error; its text.
+    Error(String),
+    /// The connection ended, with its last native error where there was one.
+    Closed(Option<String>),
+}
+
+/// A protocol under the conformance suite.
+pub trait Subject: 'static {
+    /// The protocol.
+    type Protocol: Protocol;
+    /// A logged-in client.
+    type Client: ScriptedClient;
+    /// The action of [`Ask::Guarded`].
+    const GUARDED_ACTION: &'static str;
+    /// Bytes that only [`Ask::Guarded`] contains.
+    const GUARDED_BYTES: &'static [u8];
+
+    /// The protocol's configuration for the scripted target.
+    fn config() -> <Self::Protocol as Protocol>::Config;
+
+    /// Serves one connection as the target.
+    fn target(stream: BoxStream) -> impl Future<Output = ()> + Send;
+
+    /// Logs in with a token; an error is what the client was told.
+    fn log_in(stream: BoxStream, token: &str) -> impl Future<Output = Result<Self::Client, String>> + Send;
+
+    /// First bytes that are no login, each of which must end the connection.
+    fn bad_beginnings() -> Vec<Vec<u8>>;
+
+    /// Messages inside a session that are malformed, oversize or unknown, each of which must end
+    /// the session without reaching the target.
+    fn bad_messages() -> Vec<Vec<u8>>;
+}
+
+/// A logged-in client of a scripted conversation.
+pub trait ScriptedClient: Send {
+    /// Asks and waits for the whole answer; for [`Ask::Endless`], for its beginning.
+    fn ask(&mut self, ask: Ask) -> impl Future<Output = Heard> + Send;
+
+    /// Sends several asks at once, then hears every answer.
+    fn pipeline(&mut self, asks: &[Ask]) -> impl Future<Output = Vec<Heard>> + Send;
+
+    /// Sends raw bytes and hears what comes.
+    fn raw(&mut self, bytes: &[u8]) -> impl Future<Output = Heard> + Send;
+
+    /// Reads on until the connection ends.
+    fn until_closed(&mut self) -> impl Future<Output = Heard> + Send;
+}
+
+/// Makes a test of each rule for a [`Subject`].
+#[macro_export]
+macro_rules! conformance {
+    ($subject:ty) => {
+        $crate::conformance!(@rules $subject:
+            unidentified_client_causes_no_dial
+            none_of_a_denied_operations_bytes_reach_the_target
+            denied_client_gets_a_native_error_and_may_continue
+            allowed_round_trip_is_byte_identical
+            every_operation_has_one_decision_and_one_outcome_in_order
+            failure_of_identity_refuses
+            failure_of_approvals_refuses
+            failure_to_open_a_recording_refuses
+            failure_to_append_refuses
+            failure_to_commit_refuses
+            reload_applies_to_the_next_operation
+            revocation_ends_a_running_stream
+            any_rechunking_gives_the_same_operations
+            pipelined_operations_keep_order_past_a_denial
+            bad_beginnings_close_without_panic
+            bad_messages_close_without_panic_and_are_not_relayed
+            plaintext_downgrade_is_refused
+            drain_finishes_what_runs_and_refuses_what_is_new
+        );
+    };
+    (@rules $subject:ty: $($rule:ident)*) => {
+        $(
+            #[test]
+            fn $rule() {
+                $crate::conformance::block_on($crate::conformance::$rule::<$subject>());
+            }
+        )*
+    };
+}

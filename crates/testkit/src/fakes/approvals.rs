@@ -1,0 +1,85 @@
+//! Approvals that answer as they are told, or never.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use portcullis_core::BoxFuture;
+use portcullis_core::approval::{ApprovalError, Approvals, Ask, Notice, Verdict, Waiting};
+use tokio::sync::watch;
+
+/// Answers every ask with the verdict that was set, once one is set.
+#[derive(Debug)]
+pub struct FakeApprovals {
+    verdict: watch::Sender<Option<Verdict>>,
+    asked: Arc<Mutex<Vec<Vec<u8>>>>,
+    withdrawn: Arc<Mutex<usize>>,
+}
+
+impl Default for FakeApprovals {
+    fn default() -> Self {
+        Self { verdict: watch::Sender::new(None), asked: Arc::default(), withdrawn: Arc::default() }
+    }
+}
+
+impl FakeApprovals {
+    /// Answers all that waits and all that comes.
+    pub fn answer(&self, verdict: Verdict) {
+        self.verdict.send_replace(Some(verdict));
+    }
+
+    /// The statements that were asked about.
+    pub fn asked(&self) -> Vec<Vec<u8>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many asks were withdrawn.
+    pub fn withdrawn(&self) -> usize {
+        *self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Approvals for FakeApprovals {
+    fn ask(&self, ask: &Ask<'_>) -> Result<Box<dyn Waiting>, ApprovalError> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(ask.statement.to_vec());
+        Ok(Box::new(FakeWaiting {
+            notice: Notice { id: "ask-1".into(), url: "https://gate.example.com/asks/ask-1".into() },
+            verdict: self.verdict.subscribe(),
+            pending: Withdrawal { withdrawn: Arc::clone(&self.withdrawn), answered: false },
+        }))
+    }
+}
+
+struct FakeWaiting {
+    notice: Notice,
+    verdict: watch::Receiver<Option<Verdict>>,
+    pending: Withdrawal,
+}
+
+struct Withdrawal {
+    withdrawn: Arc<Mutex<usize>>,
+    answered: bool,
+}
+
+impl Drop for Withdrawal {
+    fn drop(&mut self) {
+        if !self.answered {
+            *self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        }
+    }
+}
+
+impl Waiting for FakeWaiting {
+    fn notice(&self) -> &Notice {
+        &self.notice
+    }
+
+    fn verdict(self: Box<Self>) -> BoxFuture<'static, Verdict> {
+        let Self { mut verdict, pending, .. } = *self;
+        Box::pin(async move {
+            let mut pending = pending;
+            let said = verdict.wait_for(Option::is_some).await.map(|said| said.clone());
+            pending.answered = true;
+            drop(pending);
+            said.ok().flatten().unwrap_or_else(|| Verdict::Lost("the approvals are gone".into()))
+        })
+    }
+}
