@@ -73,7 +73,9 @@ pub fn effects(analysis: &Analysis, names: &impl Names) -> Effects {
     for statement in &analysis.statements {
         let stored = runs(statement).and_then(|name| names.stored(name));
         let statements = stored.as_ref().map_or(std::slice::from_ref(statement), |stored| &stored.statements);
-        for effect in statements.iter().flat_map(|statement| &statement.effects).flat_map(|effect| resolve(effect, names)) {
+        for effect in
+            statements.iter().flat_map(|statement| &statement.effects).flat_map(|effect| resolve(effect, names))
+        {
             if !list.contains(&effect) {
                 list.push(effect);
             }
@@ -158,7 +160,9 @@ pub fn forbidden(analysis: &Analysis) -> Option<&'static str> {
 pub fn changes_meaning(analysis: &Analysis) -> bool {
     analysis.statements.iter().any(|statement| {
         let changes = statement.change.is_some() && runs(statement).is_none();
-        statement.kind == Kind::CopyIn || changes || statement.effects.iter().any(|effect| is_ddl(effect) || is_opaque(effect))
+        statement.kind == Kind::CopyIn
+            || changes
+            || statement.effects.iter().any(|effect| is_ddl(effect) || is_opaque(effect))
     })
 }
 

@@ -34,11 +34,11 @@ impl SearchPath {
     /// with `$user` depends on roles and is not followed.
     pub(crate) fn parse(setting: &str) -> Self {
         let mut schemas = Vec::new();
-        for part in setting.split(',') {
+        for part in split(setting) {
             let part = part.trim();
             let quoted = part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
             let name = quoted.map_or_else(|| part.to_lowercase(), |inner| inner.replace("\"\"", "\""));
-            if name == "$user" || name.contains('"') {
+            if name == "$user" {
                 return Self::Unknown;
             }
             if !name.is_empty() {
@@ -55,6 +55,15 @@ impl SearchPath {
             Self::Unknown => None,
         }
     }
+}
+
+/// The parts of a list, cut at the commas outside quotes.
+fn split(list: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    list.split(move |c| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    })
 }
 
 /// Every schema whose relation `name` may mean. `holders` are the schemas that have a relation of
@@ -124,7 +133,10 @@ mod tests {
 
     #[test]
     fn a_reported_path_is_read_as_the_target_quotes_it() {
-        assert_eq!(SearchPath::parse("App, \"Odd \"\"one\", public"), SearchPath::of(["app", "Odd \"one", "public"]));
+        assert_eq!(
+            SearchPath::parse("App, \"Odd \"\"one, two\", public"),
+            SearchPath::of(["app", "Odd \"one, two", "public"])
+        );
         assert_eq!(SearchPath::parse("\"$user\", public"), SearchPath::Unknown);
         assert_eq!(SearchPath::parse("\"\""), SearchPath::of(Vec::<String>::new()));
     }

@@ -113,7 +113,9 @@ impl<'p> Relay<'p> {
         for (name, value) in &greeting.parameters {
             // What the target reports of the path has `$user` in it; the answer above has not.
             if name != "search_path" {
-                conversation.reported(name, value).map_err(|_| ServeError::Target(format!("its `{name}` is `{value}`, which is not supported")))?;
+                conversation
+                    .reported(name, value)
+                    .map_err(|_| ServeError::Target(format!("its `{name}` is `{value}`, which is not supported")))?;
             }
         }
         Ok(Self {

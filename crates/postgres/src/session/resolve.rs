@@ -135,7 +135,9 @@ impl Resolver {
                 self.stored.clear();
                 self.temporary.clear();
             }
-            SessionChange::SetRole { .. } | SessionChange::SetSessionAuthorization { .. } => self.path = SearchPath::Unknown,
+            SessionChange::SetRole { .. } | SessionChange::SetSessionAuthorization { .. } => {
+                self.path = SearchPath::Unknown
+            }
             SessionChange::Unknown => {
                 self.path = SearchPath::Unknown;
                 self.stored.clear();

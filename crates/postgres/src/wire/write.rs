@@ -102,7 +102,7 @@ mod tests {
             Severity::Error,
             &Report { code: "42501", message: "no\0pe".into(), detail: None, hint: None },
         );
-        assert_eq!(&out[..], "E\0\0\0\x27SERROR\0VERROR\0C42501\0Mno\u{fffd}pe\0\0".as_bytes());
+        assert_eq!(&out[..], "E\0\0\0\x23SERROR\0VERROR\0C42501\0Mno\u{fffd}pe\0\0".as_bytes());
     }
 
     #[test]

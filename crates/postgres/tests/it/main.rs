@@ -1,0 +1,6 @@
+//! The Postgres protocol against scripted clients and targets.
+#![expect(clippy::expect_used, reason = "scripts of the tests' own")]
+
+mod conformance;
+mod scripted_client;
+mod scripted_target;
