@@ -1,0 +1,3 @@
+//! End to end: real clients against real targets through the real binary, one folder a protocol.
+
+mod postgres;

@@ -1,0 +1,4 @@
+//! PostgreSQL through the gate.
+
+mod same_as_direct;
+mod tour;

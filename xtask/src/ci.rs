@@ -1,0 +1,8 @@
+//! `ci`: to come.
+use clap::Args;
+/// Run the ci targets.
+#[derive(Args)]
+pub(crate) struct Options {}
+pub(crate) fn run(_: &Options) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! `test`: to come.
+use clap::Args;
+/// Run the test targets.
+#[derive(Args)]
+pub(crate) struct Options {}
+pub(crate) fn run(_: &Options) -> anyhow::Result<()> {
+    Ok(())
+}
