@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use portcullis_core::operation::Facts;
+use portcullis_core::operation::{Fact, Facts};
 use portcullis_core::vocabulary::Action;
 
 use crate::Kind;
@@ -21,6 +21,14 @@ pub struct Analysis {
     pub statements: Vec<Statement>,
     /// About how many bytes the analysis takes, for whoever bounds a cache.
     pub weight: usize,
+}
+
+impl Analysis {
+    /// An analysis of these statements.
+    pub fn new(statements: Vec<Statement>) -> Self {
+        let weight = size_of::<Self>() + statements.iter().map(Statement::weight).sum::<usize>();
+        Self { statements, weight }
+    }
 }
 
 /// One statement.
@@ -42,6 +50,14 @@ impl Statement {
     pub fn text<'t>(&self, text: &'t [u8]) -> &'t [u8] {
         self.range.clone().map_or(text, |range| text.get(range).unwrap_or_default())
     }
+
+    fn weight(&self) -> usize {
+        let stored = match &self.change {
+            Some(SessionChange::Prepare { analysis, .. } | SessionChange::Declare { analysis, .. }) => analysis.weight,
+            _ => 0,
+        };
+        size_of::<Self>() + stored + self.effects.iter().map(SqlEffect::weight).sum::<usize>()
+    }
 }
 
 /// What a statement does to one object.
@@ -54,6 +70,22 @@ pub struct SqlEffect {
     /// What policy may want to know. Facts with their type's empty value are left out.
     pub facts: Facts,
 }
+
+impl SqlEffect {
+    fn weight(&self) -> usize {
+        let texts = |texts: &Vec<Box<str>>| texts.iter().map(|text| text.len() + size_of::<Box<str>>()).sum();
+        let fact = |fact: &Fact| match fact {
+            Fact::Text(text) => text.len(),
+            Fact::Texts(list) => texts(list),
+            Fact::Bool(_) | Fact::Long(_) => 0,
+        };
+        // A map of facts takes a node of a fixed size; names are short.
+        size_of::<Self>() + NAME_AND_NODE + self.facts.values().map(fact).sum::<usize>()
+    }
+}
+
+/// What an effect takes for its object's name and the map of its facts, about.
+const NAME_AND_NODE: usize = 512;
 
 /// What an effect touches.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
