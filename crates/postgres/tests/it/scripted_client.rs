@@ -11,7 +11,12 @@ pub(crate) fn frame(tag: u8, body: &[u8]) -> Vec<u8> {
 
 /// A startup packet.
 pub(crate) fn startup(parameters: &[(&str, &str)]) -> Vec<u8> {
-    let mut body = 196_608_u32.to_be_bytes().to_vec();
+    startup_of(196_608, parameters)
+}
+
+/// A startup packet of a protocol version.
+pub(crate) fn startup_of(version: u32, parameters: &[(&str, &str)]) -> Vec<u8> {
+    let mut body = version.to_be_bytes().to_vec();
     for (name, value) in parameters {
         body.extend_from_slice(format!("{name}\0{value}\0").as_bytes());
     }
@@ -20,10 +25,27 @@ pub(crate) fn startup(parameters: &[(&str, &str)]) -> Vec<u8> {
     [&length.to_be_bytes()[..], &body].concat()
 }
 
+pub(crate) fn parse(name: &str, text: &str) -> Vec<u8> {
+    frame(b'P', format!("{name}\0{text}\0\0\0").as_bytes())
+}
+
+/// A Bind without values.
+pub(crate) fn bind(portal: &str, statement: &str) -> Vec<u8> {
+    frame(b'B', format!("{portal}\0{statement}\0\0\0\0\0\0\0").as_bytes())
+}
+
+/// An Execute without a row limit.
+pub(crate) fn execute(portal: &str) -> Vec<u8> {
+    frame(b'E', format!("{portal}\0\0\0\0\0").as_bytes())
+}
+
+pub(crate) fn sync() -> Vec<u8> {
+    frame(b'S', b"")
+}
+
 /// Parse, Bind, Execute and Sync of a statement without parameters.
 pub(crate) fn extended(text: &str) -> Vec<u8> {
-    [frame(b'P', format!("\0{text}\0\0\0").as_bytes()), frame(b'B', &[0; 8]), frame(b'E', &[0; 5]), frame(b'S', b"")]
-        .concat()
+    [parse("", text), bind("", ""), execute(""), sync()].concat()
 }
 
 /// What came back: all bytes, the first error's message with detail, and whether it ended.
@@ -38,13 +60,28 @@ pub(crate) struct Reply {
 /// A logged-in client.
 pub(crate) struct Client {
     stream: BoxStream,
+    /// Process id and secret key, as `BackendKeyData` says them.
+    pub(crate) key: Vec<u8>,
 }
 
 impl Client {
     /// Logs in with the token as password, where one is asked for.
     pub(crate) async fn log_in(stream: BoxStream, token: &str) -> Result<Self, String> {
-        let mut client = Self { stream };
-        client.send(&startup(&[("user", "somebody"), ("database", "shop")])).await;
+        Self::log_in_with(stream, token, &[("user", "somebody"), ("database", "shop")]).await
+    }
+
+    pub(crate) async fn log_in_with(
+        stream: BoxStream,
+        token: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Self, String> {
+        Self::start(stream, &startup(parameters), token).await
+    }
+
+    /// Logs in with this startup packet.
+    pub(crate) async fn start(stream: BoxStream, startup: &[u8], token: &str) -> Result<Self, String> {
+        let mut client = Self { stream, key: Vec::new() };
+        client.send(startup).await;
         let mut reply = Reply::default();
         loop {
             let Some((tag, body)) = client.message(&mut reply).await else {
@@ -52,6 +89,7 @@ impl Client {
             };
             match (tag, body.get(..4)) {
                 (b'R', Some([0, 0, 0, 3])) => client.send(&frame(b'p', format!("{token}\0").as_bytes())).await,
+                (b'K', _) => client.key = body,
                 (b'Z', _) => return Ok(client),
                 _ => {}
             }

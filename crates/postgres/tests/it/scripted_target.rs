@@ -85,6 +85,11 @@ async fn run(stream: &mut BoxStream, text: &str, describe: bool) -> std::io::Res
         let length = u32::try_from(value.len()).expect("a short value");
         frame(b'D', &[&[0, 1][..], &length.to_be_bytes(), value.as_bytes()].concat())
     };
+    if let Some(trick) = trick(text) {
+        stream.write_all(&[reply, trick].concat()).await?;
+        stream.flush().await?;
+        return Err(std::io::ErrorKind::ConnectionReset.into());
+    }
     if text.contains("current_schemas") {
         reply.extend(row("public"));
     } else if text.contains("pg_class") {
@@ -101,4 +106,19 @@ async fn run(stream: &mut BoxStream, text: &str, describe: bool) -> std::io::Res
     }
     reply.extend(frame(b'C', b"SELECT 1\0"));
     Ok(reply)
+}
+
+/// What a hostile target sends, by the name in the statement.
+fn trick(text: &str) -> Option<Vec<u8>> {
+    let done = [frame(b'C', b"SELECT 0\0"), frame(b'Z', b"I")].concat();
+    Some(match text.split("trick_").nth(1)? {
+        "unasked_rows" => [done, frame(b'D', b"\0\x01\0\0\0\x07unasked")].concat(),
+        "absurd_length" => [&b"D\xff\xff\xff\xff"[..], b"absurd"].concat(),
+        "short_length" => b"C\0\0\0\x02".to_vec(),
+        "unknown_type" => frame(b'~', b"unknown type"),
+        "copy_both" => frame(b'W', b"\0\0\0"),
+        "ready_twice" => [done, frame(b'Z', b"I")].concat(),
+        // Half a row, and then the end.
+        _ => b"D\0\0\0\xff\0\x01half".to_vec(),
+    })
 }

@@ -1,0 +1,65 @@
+//! A fake gate in front of the scripted target, for tests of single exchanges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis_core::protocol::{Protocol, ServeError};
+use portcullis_core::stream::BoxStream;
+use portcullis_postgres::{ClientLogin, Config, Login, Postgres};
+use portcullis_testkit::fakes::{FakeConnector, FakeGate, TOKEN, client};
+use tokio::task::JoinHandle;
+
+use crate::scripted_client::Client;
+use crate::scripted_target;
+
+/// The gate of one test.
+pub(crate) struct Stage {
+    pub(crate) gate: FakeGate,
+    protocol: Arc<Postgres>,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        Self::with(ClientLogin::Password)
+    }
+
+    pub(crate) fn with(client_login: ClientLogin) -> Self {
+        let gate = FakeGate::new(FakeConnector::new(|stream| Box::pin(scripted_target::serve(stream))));
+        let config = Config { login: Login { user: "gate".into(), password: None }, logins: vec![], client_login };
+        Self { gate, protocol: Arc::new(Postgres::new(config).expect("a good configuration")) }
+    }
+
+    /// A client's end of a connection that the gate serves.
+    pub(crate) fn connect(&self) -> (BoxStream, JoinHandle<Result<(), ServeError>>) {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let gate = self.gate.gate::<Postgres>();
+        let protocol = Arc::clone(&self.protocol);
+        let served = tokio::spawn(async move { protocol.serve(client(Box::new(theirs), true), gate).await });
+        (Box::new(ours), served)
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        self.client_with(&[("user", "somebody"), ("database", "shop")]).await.expect("the token is good")
+    }
+
+    pub(crate) async fn client_with(&self, parameters: &[(&str, &str)]) -> Result<Client, String> {
+        within(Client::log_in_with(self.connect().0, TOKEN, parameters)).await
+    }
+
+    /// Whether the target has received these bytes.
+    pub(crate) fn target_received(&self, bytes: &[u8]) -> bool {
+        self.gate.connector.received().windows(bytes.len()).any(|window| window == bytes)
+    }
+
+    /// The recorded outcomes' statuses, in order of their operations.
+    pub(crate) fn outcomes(&self) -> Vec<String> {
+        let mut outcomes = self.gate.recorder.of("outcome");
+        outcomes.sort_by_key(|outcome| outcome["op"].as_u64());
+        outcomes.iter().map(|outcome| outcome["status"].as_str().expect("a status").to_owned()).collect()
+    }
+}
+
+/// A hang is a finding.
+pub(crate) async fn within<T>(step: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(10), step).await.expect("the step ends in time")
+}
