@@ -1,4 +1,5 @@
-//! Says what share of the statements in a folder of SQL files the analyzer does not know.
+//! Says what share of the statements in a folder of SQL files the analyzer does not know, and how
+//! many of those PostgreSQL's grammar takes.
 //!
 //! `cargo run --release -p portcullis-sql --example corpus -- DIR [--show]`; with `--show`, every
 //! statement that is unknown is printed. Lines that begin with a backslash are psql's own, and data
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use portcullis_sql::postgres::{Analyzer, Settings, statements};
-use portcullis_sql::{Kind, vocabulary};
+use portcullis_sql::vocabulary;
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command")]
 fn main() -> ExitCode {
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
     };
     let show = args.next().is_some();
     let analyzer = Analyzer::new(0);
-    let (mut all, mut unknown, mut kind_known) = (0_usize, 0_usize, 0_usize);
+    let (mut all, mut unknown, mut valid) = (0_usize, 0_usize, 0_usize);
     for text in files(Path::new(&folder)) {
         let Ok(ranges) = statements(&text, Settings::default()) else {
             eprintln!("a file of {} bytes cannot be cut into statements", text.len());
@@ -32,16 +33,18 @@ fn main() -> ExitCode {
             let effects = || analysis.statements.iter().flat_map(|statement| &statement.effects);
             if effects().any(|effect| effect.action == vocabulary::UNKNOWN) {
                 unknown += 1;
-                kind_known += usize::from(analysis.statements.iter().all(|statement| statement.kind != Kind::Unknown));
+                let text = String::from_utf8_lossy(statement);
+                let is_valid = pg_query::parse(&text, 0).is_ok();
+                valid += usize::from(is_valid);
                 if show {
-                    println!("{}\n--", String::from_utf8_lossy(statement));
+                    println!("{}{text}\n--", if is_valid { "-- valid\n" } else { "" });
                 }
             }
         }
     }
     #[expect(clippy::cast_precision_loss, reason = "a share for people")]
     let share = 100.0 * unknown as f64 / all.max(1) as f64;
-    println!("statements: {all}, unknown: {unknown} ({share:.2} %), of which with a kind: {kind_known}");
+    println!("statements: {all}, unknown: {unknown} ({share:.2} %), of these valid for PostgreSQL's grammar: {valid}");
     ExitCode::SUCCESS
 }
 

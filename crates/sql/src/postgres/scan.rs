@@ -52,6 +52,17 @@ pub struct Scanner<'t> {
     settings: Settings,
 }
 
+/// How a quote can be part of a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quoting {
+    /// Not at all.
+    Plain,
+    /// As two quotes.
+    Doubled,
+    /// As two quotes, or behind a backslash.
+    Escaped,
+}
+
 /// PostgreSQL refuses operators of this length and longer (`NAMEDATALEN`).
 const MAX_OPERATOR: usize = 64;
 
@@ -67,7 +78,8 @@ impl<'t> Scanner<'t> {
         let start = self.at;
         let Some(first) = self.peek(0) else { return Ok(None) };
         let kind = match first {
-            b'\'' => self.quoted_text(1, !self.settings.standard_conforming_strings)?,
+            b'\'' if self.settings.standard_conforming_strings => self.quoted_text(1, Quoting::Doubled)?,
+            b'\'' => self.quoted_text(1, Quoting::Escaped)?,
             b'"' => self.quoted_name(1, TokenKind::Quoted)?,
             b'$' => self.dollar()?,
             b'0'..=b'9' => self.number()?,
@@ -120,10 +132,10 @@ impl<'t> Scanner<'t> {
 
     fn word(&mut self, first: u8) -> Result<TokenKind, Unreadable> {
         match (first | 0x20, self.peek(1), self.peek(2)) {
-            (b'e', Some(b'\''), _) => return self.quoted_text(2, true),
-            (b'b' | b'x', Some(b'\''), _) => return self.quoted_text(2, false).map(|_| TokenKind::Bits),
+            (b'e', Some(b'\''), _) => return self.quoted_text(2, Quoting::Escaped),
+            (b'b' | b'x', Some(b'\''), _) => return self.quoted_text(2, Quoting::Plain).map(|_| TokenKind::Bits),
             (b'u', Some(b'&'), Some(b'\'')) if self.settings.standard_conforming_strings => {
-                return self.quoted_text(3, false);
+                return self.quoted_text(3, Quoting::Doubled);
             }
             (b'u', Some(b'&'), Some(b'\'')) => return Err(Unreadable),
             (b'u', Some(b'&'), Some(b'"')) => return self.quoted_name(3, TokenKind::UnicodeQuoted),
@@ -154,10 +166,10 @@ impl<'t> Scanner<'t> {
         if self.at - start == 1 { Err(Unreadable) } else { Ok(kind) }
     }
 
-    fn quoted_text(&mut self, opening: usize, escapes: bool) -> Result<TokenKind, Unreadable> {
+    fn quoted_text(&mut self, opening: usize, quoting: Quoting) -> Result<TokenKind, Unreadable> {
         self.at += opening;
         loop {
-            self.to_closing_quote(escapes)?;
+            self.to_closing_quote(quoting)?;
             match continuation(self.rest()) {
                 Some(length) => self.at += length,
                 None => return Ok(TokenKind::Text),
@@ -165,17 +177,17 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn to_closing_quote(&mut self, escapes: bool) -> Result<(), Unreadable> {
+    fn to_closing_quote(&mut self, quoting: Quoting) -> Result<(), Unreadable> {
         loop {
-            let found = if escapes {
-                memchr::memchr2(b'\'', b'\\', self.rest())
-            } else {
-                memchr::memchr(b'\'', self.rest())
+            let found = match quoting {
+                Quoting::Escaped => memchr::memchr2(b'\'', b'\\', self.rest()),
+                Quoting::Doubled | Quoting::Plain => memchr::memchr(b'\'', self.rest()),
             };
             self.at += found.ok_or(Unreadable)?;
             match (self.peek(0), self.peek(1)) {
                 (Some(b'\\'), None) => return Err(Unreadable),
-                (Some(b'\\'), Some(_)) | (_, Some(b'\'')) => self.at += 2,
+                (Some(b'\\'), Some(_)) => self.at += 2,
+                (_, Some(b'\'')) if quoting != Quoting::Plain => self.at += 2,
                 _ => {
                     self.at += 1;
                     return Ok(());
@@ -222,7 +234,8 @@ impl<'t> Scanner<'t> {
             }
             None => self.decimal()?,
         };
-        if self.peek(0).is_some_and(starts_word) { Err(Unreadable) } else { Ok(kind) }
+        let runs_on = if radix.is_some() { continues_word } else { starts_word };
+        if self.peek(0).is_some_and(runs_on) { Err(Unreadable) } else { Ok(kind) }
     }
 
     fn decimal(&mut self) -> Result<TokenKind, Unreadable> {

@@ -38,8 +38,8 @@ impl Reader {
             }
         }
         self.ordering(&select.sort_clause);
-        self.maybe(&select.limit_offset);
         self.maybe(&select.limit_count);
+        self.maybe(&select.limit_offset);
         self.scopes.pop();
         self.ctes.truncate(visible);
     }

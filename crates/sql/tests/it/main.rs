@@ -1,0 +1,8 @@
+//! What the analyzer says of texts, against expectations written by hand and PostgreSQL's own
+//! scanner.
+
+mod arbitrary;
+mod cache;
+mod effects;
+mod scanner;
+mod session;
