@@ -1,2 +1,54 @@
-//! The binary.
-fn main() {}
+//! The `portcullis` command: it serves, and gives operators and auditors their tools.
+//!
+//! It decides nothing about any connection; that is the runtime's and the protocols' business.
+
+mod args;
+mod commands;
+mod moment;
+mod output;
+mod protocols;
+mod visible;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command, PolicyCommand};
+use output::{Output, Verdict};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    portcullis_runtime::tls::install_provider();
+    let mut output = Output::of_process();
+    let config = &args.config;
+    let verdict = match args.command {
+        Command::Serve => commands::serve::run(config),
+        Command::Check(check) => commands::check::run(config, &check, &mut output),
+        Command::Sessions(sessions) => commands::sessions::run(config, &sessions, &mut output),
+        Command::Replay(replay) => commands::replay::run(config, &replay, &mut output),
+        Command::Verify(verify) => commands::verify::run(&verify, &mut output),
+        Command::Policy { command: PolicyCommand::Check(check) } => {
+            commands::policy::check(config, &check, &mut output)
+        }
+        Command::Policy { command: PolicyCommand::Test(test) } => commands::policy::test(config, &test, &mut output),
+        Command::Policy { command: PolicyCommand::Explain(explain) } => {
+            commands::explain::run(config, &explain, &mut output)
+        }
+        Command::Policy { command: PolicyCommand::Schema } => commands::policy::schema(&mut output),
+        Command::Config { command: args::ConfigCommand::Schema } => commands::config::schema(&mut output),
+        Command::Completions { shell } => commands::completions::run(shell, &mut output),
+    };
+    finish(verdict, &mut output)
+}
+
+fn finish(verdict: Result<Verdict, output::Failure>, output: &mut Output) -> ExitCode {
+    match verdict {
+        Ok(Verdict::Good) => ExitCode::SUCCESS,
+        Ok(Verdict::Finding) => ExitCode::from(1),
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.error(&failure);
+            ExitCode::from(2)
+        }
+    }
+}

@@ -29,12 +29,8 @@ pub(super) struct Document<R> {
 
 /// Reads the text of `source`. `R` is everything but the targets.
 pub(super) fn read<R: for<'de> Deserialize<'de>>(source: &Source) -> Document<R> {
-    let mut document = Document {
-        root: None,
-        targets: Vec::new(),
-        places: BTreeMap::new(),
-        problems: Problems::default(),
-    };
+    let mut document =
+        Document { root: None, targets: Vec::new(), places: BTreeMap::new(), problems: Problems::default() };
     let (span, mut table) = match parse(source) {
         Ok(parsed) => parsed,
         Err(problem) => {

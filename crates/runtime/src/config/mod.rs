@@ -49,6 +49,7 @@ pub struct Process {
     /// Where the policies are.
     pub policy: crate::policy::PolicyConfig,
     /// Where recordings go.
+    #[serde(default)]
     pub recording: crate::recording::Config,
     /// The listener for metrics and health.
     #[serde(default)]
@@ -129,6 +130,9 @@ fn check_process(config: &Config, problems: &mut Problems) {
     }
     if process.limits.login_deadline.is_zero() {
         wrong("limits", "`login_deadline` is longer than `0s`");
+    }
+    if let Err(why) = process.recording.check() {
+        wrong("recording", &why);
     }
     if process.session.max_age.is_zero() {
         wrong("session", "`max_age` is longer than `0s`");

@@ -12,6 +12,7 @@ use toml::Spanned;
 
 use super::document;
 use super::problem::{Problem, Source};
+use crate::recording::TargetRecording;
 
 /// Keys that every target has. The protocol's own keys stand beside them in the same table.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -31,13 +32,17 @@ pub struct Target {
     /// TLS between the gate and the target.
     #[serde(default)]
     pub tls: TargetTls,
+    /// What is different about recording this target's sessions.
+    #[serde(default)]
+    pub recording: TargetRecording,
     /// Lets clients log in without TLS. Only for a listener on a loopback address.
     #[serde(default)]
     pub plaintext_login: bool,
 }
 
 /// The keys of [`Target`], by which a table is split between it and the protocol.
-pub(super) const KEYS: [&str; 7] = ["name", "protocol", "listen", "address", "labels", "tls", "plaintext_login"];
+pub(super) const KEYS: [&str; 8] =
+    ["name", "protocol", "listen", "address", "labels", "tls", "recording", "plaintext_login"];
 
 /// TLS between the gate and a target.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

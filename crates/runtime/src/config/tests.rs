@@ -147,6 +147,7 @@ fn two_targets_share_neither_name_nor_listener() {
 
 #[test]
 fn a_listener_that_would_let_nobody_in_is_refused() {
-    let told = wrong(&format!("{PROCESS}{TARGET}").replace("[tls]\ncertificate = \"gate.crt\"\nkey = \"gate.key\"\n", ""));
+    let told =
+        wrong(&format!("{PROCESS}{TARGET}").replace("[tls]\ncertificate = \"gate.crt\"\nkey = \"gate.key\"\n", ""));
     assert!(told.contains("nobody could log in here"), "{told}");
 }

@@ -7,10 +7,8 @@ use portcullis_core::BoxFuture;
 use portcullis_core::clock::SystemClock;
 use portcullis_core::identity::IdentitySource;
 use portcullis_core::policy::Policy;
-use portcullis_core::recording::Recorder;
 use portcullis_core::vocabulary::Vocabulary;
 
-use super::RunError;
 use crate::config::{Config, Problem, Problems};
 use crate::identity::{Oidc, OidcHealth};
 use crate::policy::{CedarPolicy, Watch};
@@ -35,7 +33,8 @@ impl Adapters {
         let mut problems = Problems::default();
         let mut background: Vec<Background> = Vec::new();
         let identity = identity(config, metrics, &mut background).map_err(|problem| problems.0.push(problem));
-        let policy = policy(config, vocabularies, metrics, &mut background).map_err(|mut more| problems.0.append(&mut more.0));
+        let policy =
+            policy(config, vocabularies, metrics, &mut background).map_err(|mut more| problems.0.append(&mut more.0));
         match (identity, policy) {
             (Ok(identity), Ok(policy)) => Ok(Self { identity, policy, background }),
             _ => Err(problems),

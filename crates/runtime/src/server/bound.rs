@@ -14,12 +14,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::adapters::Journal;
 use super::admission::Admission;
+use super::journal::Journal;
 use super::listener::Listener;
 use super::plan::{Plan, Planned};
 use super::{RunError, adapters};
-use crate::telemetry::{Admin, Health, MeteredIdentity, MeteredPolicy, MeteredRecorder};
+use crate::telemetry::{Admin, Health, MeteredIdentity, MeteredPolicy, MeteredRecorder, Metrics};
 
 /// How often deadlines of sessions are looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -40,24 +40,21 @@ pub struct Bound {
 impl Bound {
     pub(super) async fn new(plan: Plan) -> Result<Self, RunError> {
         let Plan { config, metrics, adapters, client_leg, targets } = plan;
-        let journal = Journal::open(&config.process.recording, &metrics)?;
+        let journal = open_journal(config.process.recording, Arc::clone(&metrics)).await?;
         let sessions = Arc::new(Sessions::default());
         let health = Arc::new(Health::default());
         let identity: Arc<dyn IdentitySource> = Arc::new(MeteredIdentity::new(adapters.identity, &metrics));
         let limits = config.process.limits;
         let admission = Admission::new(limits.clone(), Arc::clone(&metrics));
         let mut listeners = Vec::new();
-        for Planned { spec, serving, vocabulary, listen, plaintext_login } in targets {
+        for Planned { spec, serving, vocabulary, listen, recording, plaintext_login } in targets {
             let socket = bind(&spec.name, listen).await?;
             let counted = metrics.target(spec.protocol, &spec.name, vocabulary);
             let ports = Ports {
                 identity: Arc::clone(&identity),
-                policy: Arc::new(MeteredPolicy {
-                    inner: Arc::clone(&adapters.policy),
-                    metrics: Arc::clone(&counted),
-                }),
+                policy: Arc::new(MeteredPolicy { inner: Arc::clone(&adapters.policy), metrics: Arc::clone(&counted) }),
                 approvals: Arc::new(NoApprovals),
-                recorder: Arc::new(MeteredRecorder { inner: journal.recorder(), metrics: counted }),
+                recorder: Arc::new(MeteredRecorder { inner: journal.recorder(recording), metrics: counted }),
                 clock: Arc::new(SystemClock),
                 sessions: Arc::clone(&sessions),
             };
@@ -75,9 +72,11 @@ impl Bound {
         }
         let admin = match config.process.admin {
             Some(admin) => Some(
-                Admin::bind(admin.listen, metrics, Arc::clone(&health))
-                    .await
-                    .map_err(|source| RunError::Bind { what: "admin".into(), address: admin.listen, source })?,
+                Admin::bind(admin.listen, metrics, Arc::clone(&health)).await.map_err(|source| RunError::Bind {
+                    what: "admin".into(),
+                    address: admin.listen,
+                    source,
+                })?,
             ),
             None => None,
         };
@@ -135,7 +134,10 @@ impl Bound {
             open.extend(sessions);
         }
         drain(open, &self.sessions, self.drain, hurry).await;
-        self.journal.close();
+        let closed = tokio::task::spawn_blocking(move || self.journal.close()).await;
+        if closed.is_err() {
+            tracing::error!("closing the recordings failed; the next start seals them");
+        }
         tracing::info!("stopped");
     }
 }
@@ -170,6 +172,12 @@ async fn tick(sessions: Arc<Sessions>) {
         ticks.tick().await;
         sessions.end_overdue(SystemTime::now());
     }
+}
+
+/// Opening a spool reads what is there, and may seal much of it.
+async fn open_journal(config: crate::recording::Config, metrics: Arc<Metrics>) -> Result<Journal, RunError> {
+    let opened = tokio::task::spawn_blocking(move || Journal::open(&config, &metrics)).await;
+    opened.unwrap_or_else(|_| Err(RunError::Process(String::from("opening the recordings failed"))))
 }
 
 async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, RunError> {

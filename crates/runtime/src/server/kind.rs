@@ -66,7 +66,7 @@ impl<P: Protocol> Serving for P {
 }
 
 fn make<P: Protocol>(rest: &Rest, source: &Source) -> Result<Arc<dyn Serving>, Problem> {
-    let protocol = P::new(rest.read(source)?)
-        .map_err(|wrong| source.problem(Some(rest.place(&wrong.key)), wrong.message))?;
+    let protocol =
+        P::new(rest.read(source)?).map_err(|wrong| source.problem(Some(rest.place(&wrong.key)), wrong.message))?;
     Ok(Arc::new(protocol))
 }

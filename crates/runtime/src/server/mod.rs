@@ -12,6 +12,7 @@
 mod adapters;
 mod admission;
 mod bound;
+mod journal;
 mod kind;
 mod listener;
 mod plan;
@@ -40,6 +41,9 @@ pub enum RunError {
     /// The configuration cannot be served.
     #[error(transparent)]
     Config(#[from] Problems),
+    /// Nothing can be recorded.
+    #[error("nothing can be recorded: {0}")]
+    Recorder(#[source] crate::recording::SpoolError),
     /// An address cannot be listened on.
     #[error("`{what}` cannot listen on `{address}`: {source}")]
     Bind {

@@ -19,6 +19,7 @@ use super::adapters::Adapters;
 use super::kind::{Kind, Serving};
 use super::{Bound, RunError};
 use crate::config::{Config, Problem, Problems, TargetEntry, nearest};
+use crate::recording::TargetRecording;
 use crate::telemetry::Metrics;
 use crate::tls::{ClientLeg, TargetLeg};
 
@@ -37,6 +38,7 @@ pub(super) struct Planned {
     pub(super) serving: Arc<dyn Serving>,
     pub(super) vocabulary: &'static Vocabulary,
     pub(super) listen: SocketAddr,
+    pub(super) recording: TargetRecording,
     pub(super) plaintext_login: bool,
 }
 
@@ -125,6 +127,7 @@ fn planned(config: &Config, entry: &TargetEntry, kinds: &[Kind]) -> Result<Plann
         serving: (kind.make)(&entry.rest, &config.source)?,
         vocabulary: kind.vocabulary,
         listen: target.listen,
+        recording: target.recording,
         plaintext_login: target.plaintext_login,
     })
 }

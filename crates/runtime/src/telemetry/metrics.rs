@@ -10,8 +10,8 @@ use portcullis_core::recording::Status;
 use portcullis_core::vocabulary::{Action, Vocabulary};
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 /// Buckets for decisions: a cached one takes a microsecond, an engine's some tens of them.
@@ -107,14 +107,22 @@ impl Metrics {
                 "Operations that policy decided, by their first effect's action.",
                 &["protocol", "target", "action", "decision"],
             )?,
-            decision_seconds: to.histograms("portcullis_decision_seconds", "How long policy took to decide.", target)?,
+            decision_seconds: to.histograms(
+                "portcullis_decision_seconds",
+                "How long policy took to decide.",
+                target,
+            )?,
             outcomes: to.counters(
                 "portcullis_outcomes_total",
                 "Operations that are over, by how they ended.",
                 &["protocol", "target", "status"],
             )?,
             rows: to.counters("portcullis_rows_returned_total", "Rows that clients were sent.", target)?,
-            bytes: to.counters("portcullis_bytes_returned_total", "Bytes of results that clients were sent.", target)?,
+            bytes: to.counters(
+                "portcullis_bytes_returned_total",
+                "Bytes of results that clients were sent.",
+                target,
+            )?,
             record_failures: to.counters("portcullis_record_failures_total", "Records that failed.", target)?,
             connections_open: to.gauge("portcullis_connections_open", "Client connections that are open now.")?,
             connections: to.counter("portcullis_connections_total", "Client connections that were accepted.")?,

@@ -109,9 +109,9 @@ fn authorities(tls: &TargetTls) -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
     if let Some(path) = &tls.ca {
         for authority in pem::certificates(path)? {
-            store.add(authority).map_err(|why| {
-                TlsError(format!("an authority in `{}` cannot be used: {why}", path.display()))
-            })?;
+            store
+                .add(authority)
+                .map_err(|why| TlsError(format!("an authority in `{}` cannot be used: {why}", path.display())))?;
         }
         return Ok(store);
     }

@@ -36,6 +36,7 @@ fn target(folder: &Path, server_name: Option<&str>) -> TargetLeg {
             server_name: server_name.map(str::to_owned),
             ..TargetTls::default()
         },
+        recording: crate::recording::TargetRecording::default(),
         plaintext_login: false,
     })
     .unwrap()

@@ -1,0 +1,256 @@
+//! The command line: every command, option and example that `--help` teaches.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Portcullis stands between people, agents and the things they work on. It proves who a client
+/// is, decides every operation by policy, and records what happened.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "\
+Exit codes:
+  0  all is well
+  1  something was found: a recording that is not intact, a policy test that fails, a target that
+     cannot be reached
+  2  the command line, the configuration or a file is wrong, and nothing was done
+
+Examples:
+  portcullis check --config gate.toml --probe     is everything right, and do the targets answer?
+  portcullis serve --config gate.toml             run the gate
+  portcullis sessions --config gate.toml          what was recorded?
+  portcullis replay 17 --config gate.toml         what happened in that session?
+  portcullis verify /var/lib/portcullis           was anything changed afterwards?"
+)]
+pub(crate) struct Args {
+    /// The gate's configuration file.
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "portcullis.toml")]
+    pub(crate) config: PathBuf,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the gate until SIGTERM or SIGINT, then drains it.
+    #[command(after_help = "\
+The first signal lets running operations finish, for as long as `session.drain` says; a second one
+ends them at once. Certificates and policies are read anew when their files change; every other
+change of the configuration needs a restart.
+
+  PORTCULLIS_LOG=debug portcullis serve --config gate.toml")]
+    Serve,
+
+    /// Checks the configuration, the policies and the certificates without binding a port.
+    #[command(after_help = "\
+  portcullis check --config gate.toml
+  portcullis check --config gate.toml --probe     also log in at every target, and leave again")]
+    Check(Check),
+
+    /// Lists recorded sessions, the latest last.
+    #[command(after_help = "\
+  portcullis sessions
+  portcullis sessions --dir /mnt/archive --json | jq 'select(.target == \"orders-db\")'")]
+    Sessions(Sessions),
+
+    /// Shows what happened in a session, operation by operation.
+    #[command(after_help = "\
+  portcullis replay gate-0000000017               a session of the configured recordings
+  portcullis replay 17                            the same
+  portcullis replay /mnt/archive/0000000017.rec   a file, wherever it is
+  portcullis replay 17 --json                     every event, one JSON object a line")]
+    Replay(Replay),
+
+    /// Proves that recordings are as they were written; needs no secret.
+    #[command(after_help = "\
+  portcullis verify /var/lib/portcullis/recordings
+  portcullis verify one.rec another.rec
+  portcullis verify --key 4f1c… /mnt/archive      the gate's key is known: trust nothing in the folder
+
+It exits with 1 and names the first bad byte of every recording that was changed, cut short or put
+together from others.")]
+    Verify(Verify),
+
+    /// Checks, tests and explains policies.
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
+
+    /// About the configuration file.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+
+    /// Prints completions for a shell.
+    #[command(after_help = "\
+  portcullis completions bash > /etc/bash_completion.d/portcullis
+  portcullis completions zsh  > ~/.zfunc/_portcullis
+  portcullis completions fish > ~/.config/fish/completions/portcullis.fish")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    /// Also log in at every target, and leave again.
+    #[arg(long)]
+    pub(crate) probe: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sessions {
+    /// The folder of recordings; without it, the configured one.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Replay {
+    /// A session's id, or the path of a recording.
+    #[arg(value_name = "SESSION|FILE")]
+    pub(crate) session: String,
+    /// The folder of recordings; without it, the configured one.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Every event as it is stored, one JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// Recordings, or folders of them.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The gate's first public key, as `verify` prints it on the gate itself.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) key: Option<String>,
+    /// One JSON object a recording and line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Validates policies and lists them.
+    #[command(after_help = "\
+  portcullis policy check --config gate.toml
+  portcullis policy check --dir policies          without a configuration")]
+    Check(PolicyCheck),
+
+    /// Runs tables of questions and expected answers against the policies.
+    #[command(after_help = "\
+  portcullis policy test --dir policies tests/vendors.toml
+
+A table is a TOML file:
+
+  [[case]]
+  name = \"vendors may read orders\"
+  expect = \"allow\"                               # or ask-first, or deny
+  target = \"orders-db\"
+  who = { groups = [\"okta:vendors\"] }
+  effects = [{ action = \"sql:read\", resource = 'Table::\"orders-db/shop/public/orders\"' }]")]
+    Test(PolicyTest),
+
+    /// Says how one operation would be decided, and by which policies.
+    #[command(after_help = "\
+  portcullis policy explain --target orders-db --group okta:vendors --action sql:write \\
+      --resource 'Table::\"orders-db/shop/public/orders\"' --fact unfiltered=true")]
+    Explain(PolicyExplain),
+
+    /// Prints the schema that policies are validated against, for editors and people.
+    Schema,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyFolder {
+    /// The folder of policies; without it, the configured one.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyCheck {
+    #[command(flatten)]
+    pub(crate) folder: PolicyFolder,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyTest {
+    #[command(flatten)]
+    pub(crate) folder: PolicyFolder,
+    /// Tables of cases.
+    #[arg(required = true, value_name = "TABLE")]
+    pub(crate) tables: Vec<PathBuf>,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyExplain {
+    #[command(flatten)]
+    pub(crate) folder: PolicyFolder,
+    /// The target's name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: String,
+    /// A label of the target; without any, those that the configuration gives it.
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// A group that the client is in. May be given several times.
+    #[arg(long = "group", value_name = "ISSUER:GROUP")]
+    pub(crate) groups: Vec<String>,
+    /// The client's subject, as its issuer names it.
+    #[arg(long, value_name = "SUBJECT")]
+    pub(crate) subject: Option<String>,
+    /// The issuer's URL.
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: Option<String>,
+    /// The client's verified e-mail address.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) email: Option<String>,
+    /// The client is a program.
+    #[arg(long)]
+    pub(crate) workload: bool,
+    /// Where the client comes from.
+    #[arg(long, value_name = "IP")]
+    pub(crate) address: Option<IpAddr>,
+    /// What it would do, such as `sql:read`.
+    #[arg(long, value_name = "ACTION")]
+    pub(crate) action: String,
+    /// To what, as policies name it; without it, to the target itself.
+    #[arg(long, value_name = "KIND::\"PATH\"")]
+    pub(crate) resource: Option<String>,
+    /// A fact about it. The value is JSON, or a text. May be given several times.
+    #[arg(long = "fact", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) facts: Vec<(String, String)>,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Prints the JSON schema of the configuration file, for editors.
+    Schema,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,21 @@
+//! The protocols of this build: the one place that names them all. A protocol is a feature and a
+//! line here.
+
+use portcullis_core::vocabulary::Vocabulary;
+use portcullis_runtime::server::Kind;
+
+/// Every protocol that this build serves.
+pub(crate) fn all() -> Vec<Kind> {
+    vec![
+        #[cfg(feature = "postgres")]
+        Kind::of::<portcullis_postgres::Postgres>(),
+    ]
+}
+
+/// The words that they add to the policy language, each family once.
+pub(crate) fn vocabularies() -> Vec<&'static Vocabulary> {
+    let mut families: Vec<&'static Vocabulary> = all().iter().map(Kind::vocabulary).collect();
+    families.sort_by_key(|vocabulary| vocabulary.family);
+    families.dedup_by_key(|vocabulary| vocabulary.family);
+    families
+}

@@ -1,0 +1,50 @@
+//! `portcullis policy`.
+
+use crate::gate::Folder;
+
+#[test]
+fn check_lists_the_policies() {
+    let ran = Folder::new().run(&["policy", "check"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.out.contains("permit vendors-read") && ran.out.contains("forbid never-drop"), "{}", ran.out);
+}
+
+#[test]
+fn check_needs_no_configuration_when_it_is_given_the_folder() {
+    let folder = Folder::with("this is no configuration");
+    assert_eq!(folder.run(&["policy", "check", "--dir", "policies"]).code, Some(0));
+}
+
+#[test]
+fn a_table_that_fails_is_a_finding_with_its_line() {
+    let folder = Folder::new();
+    let case = |name: &str, expect: &str, action: &str| {
+        format!(
+            "[[case]]\nname = \"{name}\"\nexpect = \"{expect}\"\ntarget = \"orders-db\"\nwho = {{ groups = \
+             [\"okta:vendors\"] }}\neffects = [{{ action = \"{action}\" }}]\n"
+        )
+    };
+    folder.write("good.toml", &case("vendors read", "allow", "sql:read"));
+    folder.write("bad.toml", &(case("vendors read", "allow", "sql:read") + &case("nobody drops", "allow", "sql:ddl")));
+
+    let good = folder.run(&["policy", "test", "good.toml"]);
+    assert_eq!((good.code, good.out.as_str()), (Some(0), "ok vendors read\n1 passed, 0 failed\n"), "{}", good.err);
+    let bad = folder.run(&["policy", "test", "bad.toml"]);
+    assert_eq!(bad.code, Some(1), "{}", bad.err);
+    assert!(bad.out.contains("FAIL nobody drops (bad.toml:7): expected `allow`"), "{}", bad.out);
+}
+
+#[test]
+fn explain_says_which_policy_decides() {
+    let folder = Folder::new();
+    let explain = |action: &str| {
+        folder.run(&["policy", "explain", "--target", "orders-db", "--group", "okta:vendors", "--action", action])
+    };
+    let read = explain("sql:read");
+    assert!(read.out.starts_with("allow ") && read.out.contains("`vendors-read`"), "{}{}", read.out, read.err);
+    let drop = explain("sql:ddl");
+    assert!(drop.out.starts_with("deny ") && drop.out.contains("schema changes go through migrations"), "{}", drop.out);
+    let slip = explain("sql:raed");
+    assert_eq!(slip.code, Some(2));
+    assert!(slip.err.contains("did you mean `sql:read`?"), "{}", slip.err);
+}
