@@ -11,7 +11,7 @@ use crate::setup::{self, Part};
 ///
 /// Advisories need the advisory database, which is fetched from the network; where it cannot be
 /// had, this says so and checks the rest.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Options {
     /// Fail where the advisory database cannot be had, instead of saying so.
     #[arg(long)]

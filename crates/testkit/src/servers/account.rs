@@ -25,6 +25,11 @@ impl Account {
         Ok(Self { change: Some(found.context("neither user `postgres` nor `nobody` exists")?) })
     }
 
+    /// The user that this process runs as.
+    pub const fn caller() -> Self {
+        Self { change: None }
+    }
+
     /// Whether this process runs as root.
     pub fn is_root() -> bool {
         fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)

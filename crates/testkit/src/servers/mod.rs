@@ -6,6 +6,7 @@
 mod account;
 mod cache;
 mod certificates;
+mod gate;
 mod haproxy;
 mod pgbouncer;
 mod port;
@@ -16,6 +17,7 @@ mod template;
 pub use account::Account;
 pub use cache::{Missing, cache_folder, need};
 pub use certificates::Certificates;
+pub use gate::{Build, Gate, GateConfig, GateTarget, Policies, build_gate};
 pub use haproxy::Haproxy;
 pub use pgbouncer::{ClientLeg, PgBouncer};
 pub use port::free_port;

@@ -1,0 +1,51 @@
+//! The made-up people of the demo. Their groups are those of the sample policies.
+
+use std::time::Duration;
+
+use portcullis_testkit::issuer::Claims;
+
+/// How long a token of the demo lives.
+const WORKING_DAY: Duration = Duration::from_secs(8 * 3600);
+
+/// Somebody who logs in.
+pub(super) struct Person {
+    /// The user name that psql asks for, and the token's subject.
+    pub(super) name: &'static str,
+    group: &'static str,
+    /// Who that is, and what the policies say of them.
+    pub(super) about: &'static str,
+    /// What shows it.
+    pub(super) tries: &'static str,
+}
+
+pub(super) const AGENT: Person = Person {
+    name: "agent",
+    group: "agents",
+    about: "an AI agent, reads the shop and changes nothing",
+    tries: "SELECT * FROM customers;   DROP TABLE customers;   COPY customers TO STDOUT;",
+};
+pub(super) const VENDOR: Person = Person {
+    name: "vendor",
+    group: "vendors",
+    about: "a vendor, reads orders and products alone",
+    tries: "SELECT * FROM orders;   SELECT * FROM customers;   DELETE FROM orders;",
+};
+pub(super) const DBA: Person = Person {
+    name: "dba",
+    group: "dba",
+    about: "a DBA, works on everything but does not leave the database",
+    tries: "UPDATE orders SET state = 'sent' WHERE id = 1;   COPY customers TO PROGRAM 'cat';",
+};
+/// Who can log in.
+pub(super) const PEOPLE: [Person; 3] = [AGENT, VENDOR, DBA];
+
+/// Somebody whom no policy knows.
+pub(super) const INTERN: Person =
+    Person { name: "intern", group: "interns", about: "in a group without permission", tries: "anything" };
+
+impl Person {
+    /// What the issuer says of this person.
+    pub(super) fn claims(&self) -> Claims {
+        Claims::new(self.name).groups([self.group]).lifetime(WORKING_DAY)
+    }
+}
