@@ -63,7 +63,12 @@ const ROWS: &[&str] = &["Database", "Schema", "Table"];
 const CODE: &[&str] = &["Database", "Schema", "Routine"];
 const ANYTHING: &[&str] = &["Database", "Schema", "Table", "Routine", "Role", "Setting"];
 
-const fn entry(action: Action, within: &'static [Action], applies_to: &'static [&'static str], meaning: &'static str) -> ActionEntry {
+const fn entry(
+    action: Action,
+    within: &'static [Action],
+    applies_to: &'static [&'static str],
+    meaning: &'static str,
+) -> ActionEntry {
     ActionEntry { action, within, applies_to, meaning }
 }
 
@@ -89,7 +94,12 @@ const ACTIONS: &[ActionEntry] = &[
     entry(GRANT, &[ADMIN], ANYTHING, "changes who may do what: privileges, roles, owners, row-level policies"),
     entry(MAINTAIN, &[ADMIN], ANYTHING, "vacuum, statistics, indexes, checkpoints, other sessions"),
     entry(SESSION, &[], ANYTHING, "changes or shows the session's own state"),
-    entry(EXECUTE, &[], CODE, "runs a routine that is not known to be pure, or a text that the statement does not show"),
+    entry(
+        EXECUTE,
+        &[],
+        CODE,
+        "runs a routine that is not known to be pure, or a text that the statement does not show",
+    ),
     entry(SERVER, &[], ANYTHING, "leaves the database: files, programs, other servers, loaded code"),
     entry(REPLICATION, &[], ANYTHING, "reads the replication stream or steers replication"),
     entry(CANCEL, &[], DATABASE, "cancels what another connection runs"),
@@ -110,9 +120,17 @@ const fn fact(name: &'static str, kind: FactType, meaning: &'static str) -> Fact
 }
 
 const FACTS: &[FactEntry] = &[
-    fact("unfiltered", FactType::Bool, "a write has no condition, or one that may hold for every row whatever the rows hold"),
+    fact(
+        "unfiltered",
+        FactType::Bool,
+        "a write has no condition, or one that may hold for every row whatever the rows hold",
+    ),
     fact("opaque", FactType::Bool, "the statement runs text or code that the gate does not see"),
-    fact("functions", FactType::Texts, "functions of the statement that are not known to be pure, as `name` or `schema.name`"),
+    fact(
+        "functions",
+        FactType::Texts,
+        "functions of the statement that are not known to be pure, as `name` or `schema.name`",
+    ),
     fact("columns", FactType::Texts, "columns of the table that the statement names; `*` means all"),
     fact("locks", FactType::Bool, "the rows read are locked"),
     fact("user", FactType::Text, "the user that a connection asks for"),

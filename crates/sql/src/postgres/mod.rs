@@ -136,8 +136,8 @@ fn read(text: &str, settings: Settings, statements: &[Range<usize>]) -> Option<V
 fn found(readings: Vec<Reading>, statements: &[Range<usize>]) -> Found {
     let one = readings.len() == 1;
     let is_unknown = |effect: &SqlEffect| effect.action == vocabulary::UNKNOWN;
-    let for_shape = one
-        && readings.iter().all(|reading| !reading.depends_on_literals && !reading.effects.iter().any(is_unknown));
+    let for_shape =
+        one && readings.iter().all(|reading| !reading.depends_on_literals && !reading.effects.iter().any(is_unknown));
     let statement = |(reading, range): (Reading, &Range<usize>)| Statement {
         kind: reading.kind,
         effects: reading.effects,

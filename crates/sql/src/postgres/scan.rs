@@ -146,9 +146,8 @@ impl<'t> Scanner<'t> {
             }
             _ => {}
         }
-        while self.peek(0).is_some_and(continues_word) {
-            self.at += 1;
-        }
+        let rest = self.rest();
+        self.at += rest.iter().position(|byte| !continues_word(*byte)).unwrap_or(rest.len());
         Ok(TokenKind::Word)
     }
 
@@ -169,7 +168,7 @@ impl<'t> Scanner<'t> {
     fn quoted_text(&mut self, opening: usize, quoting: Quoting) -> Result<TokenKind, Unreadable> {
         self.at += opening;
         loop {
-            self.to_closing_quote(quoting)?;
+            self.closing_quote(quoting)?;
             match continuation(self.rest()) {
                 Some(length) => self.at += length,
                 None => return Ok(TokenKind::Text),
@@ -177,7 +176,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn to_closing_quote(&mut self, quoting: Quoting) -> Result<(), Unreadable> {
+    fn closing_quote(&mut self, quoting: Quoting) -> Result<(), Unreadable> {
         loop {
             let found = match quoting {
                 Quoting::Escaped => memchr::memchr2(b'\'', b'\\', self.rest()),
@@ -337,17 +336,47 @@ fn line_length(rest: &[u8]) -> usize {
 }
 
 fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+    is_of(byte, BLANK)
 }
 
 fn starts_word(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+    is_of(byte, WORD_START)
 }
 
 fn continues_word(byte: u8) -> bool {
-    starts_word(byte) || byte.is_ascii_digit() || byte == b'$'
+    is_of(byte, WORD_START | WORD_REST)
 }
 
 fn is_operator(byte: u8) -> bool {
-    b"~!@#^&|`?+-*/%<>=".contains(&byte)
+    is_of(byte, OPERATOR)
 }
+
+fn is_of(byte: u8, classes: u8) -> bool {
+    CLASSES.get(usize::from(byte)).is_some_and(|class| class & classes != 0)
+}
+
+const BLANK: u8 = 1;
+const WORD_START: u8 = 2;
+const WORD_REST: u8 = 4;
+const OPERATOR: u8 = 8;
+
+/// The class of each byte: one look-up tells it.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    #[expect(clippy::indexing_slicing, reason = "a byte is always within 256 places, and the compiler runs this")]
+    loop {
+        classes[byte as usize] = match byte {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => BLANK,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80..=0xff => WORD_START,
+            b'0'..=b'9' | b'$' => WORD_REST,
+            b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'+' | b'-' | b'*' | b'/' | b'%' | b'<'
+            | b'>' | b'=' => OPERATOR,
+            _ => 0,
+        };
+        if byte == 255 {
+            break classes;
+        }
+        byte += 1;
+    }
+};

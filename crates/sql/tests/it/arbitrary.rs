@@ -6,7 +6,11 @@ use proptest::prelude::*;
 
 fn is_unknown(text: &str) -> bool {
     let analysis = Analyzer::new(0).analyse(text.as_bytes(), Settings::default());
-    analysis.statements.iter().flat_map(|statement| &statement.effects).any(|effect| effect.action == vocabulary::UNKNOWN)
+    analysis
+        .statements
+        .iter()
+        .flat_map(|statement| &statement.effects)
+        .any(|effect| effect.action == vocabulary::UNKNOWN)
 }
 
 #[test]
@@ -63,9 +67,57 @@ fn bytes_that_the_target_would_read_otherwise_are_unknown() {
 
 fn word() -> impl Strategy<Value = String> {
     let words = [
-        "select", "from", "where", "delete", "update", "set", "insert", "into", "values", "with", "as", "(", ")", ",", ";", "t", "a.b", "*", "=", "1",
-        "'x'", "$1", "returning", "union", "join", "on", "create", "table", "function", "begin", "atomic", "end", "case", "drop", "copy", "to", "stdout",
-        "merge", "using", "when", "matched", "then", "grant", "explain", "analyze", "$$", "'", "\"", "--", "/*", "*/",
+        "select",
+        "from",
+        "where",
+        "delete",
+        "update",
+        "set",
+        "insert",
+        "into",
+        "values",
+        "with",
+        "as",
+        "(",
+        ")",
+        ",",
+        ";",
+        "t",
+        "a.b",
+        "*",
+        "=",
+        "1",
+        "'x'",
+        "$1",
+        "returning",
+        "union",
+        "join",
+        "on",
+        "create",
+        "table",
+        "function",
+        "begin",
+        "atomic",
+        "end",
+        "case",
+        "drop",
+        "copy",
+        "to",
+        "stdout",
+        "merge",
+        "using",
+        "when",
+        "matched",
+        "then",
+        "grant",
+        "explain",
+        "analyze",
+        "$$",
+        "'",
+        "\"",
+        "--",
+        "/*",
+        "*/",
     ];
     proptest::sample::select(words.to_vec()).prop_map(str::to_owned)
 }

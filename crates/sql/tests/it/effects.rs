@@ -60,9 +60,14 @@ fn statements_have_the_effects_that_the_table_says() {
         let analysis = analyzer.analyse(statement.as_bytes(), Settings::default());
         let effects: Vec<&SqlEffect> = analysis.statements.iter().flat_map(|statement| &statement.effects).collect();
         let with_columns = |n: usize| expected.get(n).is_some_and(|line| line.contains('['));
-        let found: Vec<String> = effects.iter().enumerate().map(|(n, effect)| written(effect, with_columns(n))).collect();
+        let found: Vec<String> =
+            effects.iter().enumerate().map(|(n, effect)| written(effect, with_columns(n))).collect();
         if found != expected {
-            wrong.push(format!("{statement}\n    {}\n  expected\n    {}", found.join("\n    "), expected.join("\n    ")));
+            wrong.push(format!(
+                "{statement}\n    {}\n  expected\n    {}",
+                found.join("\n    "),
+                expected.join("\n    ")
+            ));
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), entries().len(), wrong.join("\n"));

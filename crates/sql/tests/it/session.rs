@@ -5,7 +5,7 @@ use portcullis_sql::{Kind, SessionChange, vocabulary};
 
 fn change(statement: &str) -> Option<SessionChange> {
     let analysis = Analyzer::new(0).analyse(statement.as_bytes(), Settings::default());
-    analysis.statements[0].change.clone()
+    analysis.statements.first().and_then(|statement| statement.change.clone())
 }
 
 fn set(name: &str, values: Option<&[&str]>, local: bool) -> Option<SessionChange> {
@@ -32,7 +32,10 @@ fn settings_are_told_with_their_values() {
         ("discard plans", None),
         ("set role none", Some(SessionChange::SetRole { role: None, local: false })),
         ("set local role 'Admin'", Some(SessionChange::SetRole { role: Some("Admin".into()), local: true })),
-        ("set session authorization default", Some(SessionChange::SetSessionAuthorization { role: None, local: false })),
+        (
+            "set session authorization default",
+            Some(SessionChange::SetSessionAuthorization { role: None, local: false }),
+        ),
         ("explain select set_config('a', 'b', true)", None),
         ("create temp table T (a int)", Some(SessionChange::CreateTemp { name: "t".into() })),
         ("create table pg_temp.t (a int)", Some(SessionChange::CreateTemp { name: "t".into() })),
@@ -49,7 +52,8 @@ fn settings_are_told_with_their_values() {
 
 #[test]
 fn prepared_and_declared_statements_keep_what_they_would_do() {
-    let Some(SessionChange::Prepare { name, analysis }) = change("prepare p (int) as delete from t where id = $1") else {
+    let Some(SessionChange::Prepare { name, analysis }) = change("prepare p (int) as delete from t where id = $1")
+    else {
         panic!("no prepare");
     };
     assert_eq!((&*name, analysis.statements[0].kind), ("p", Kind::Delete));

@@ -3,8 +3,8 @@
 use pg_query::Node;
 use pg_query::protobuf::node::Node as Enum;
 use pg_query::protobuf::{
-    AlterRoleSetStmt, AlterRoleStmt, CreateRoleStmt, DropRoleStmt, GrantRoleStmt, GrantStmt, GrantTargetType, ObjectType,
-    ReindexObjectType, ReindexStmt, VacuumStmt,
+    AlterRoleSetStmt, AlterRoleStmt, CreateRoleStmt, DropRoleStmt, GrantRoleStmt, GrantStmt, GrantTargetType,
+    ObjectType, ReindexObjectType, ReindexStmt, VacuumStmt,
 };
 use portcullis_core::vocabulary::Action;
 
@@ -14,7 +14,10 @@ use crate::{Kind, Object, vocabulary};
 
 impl Reader {
     pub(super) fn administer(&mut self, node: &Enum) -> Option<Kind> {
-        self.privileges(node).or_else(|| self.upkeep(node)).or_else(|| self.host(node)).or_else(|| self.replication(node))
+        self.privileges(node)
+            .or_else(|| self.upkeep(node))
+            .or_else(|| self.host(node))
+            .or_else(|| self.replication(node))
     }
 
     fn privileges(&mut self, node: &Enum) -> Option<Kind> {
@@ -176,7 +179,9 @@ impl Reader {
             Enum::CreateUserMappingStmt(made) => (Kind::Create, vocabulary::CREATE, &made.options[..]),
             Enum::AlterUserMappingStmt(made) => (Kind::Alter, vocabulary::ALTER, &made.options[..]),
             Enum::DropUserMappingStmt(_) => (Kind::Drop, vocabulary::DROP, &[][..]),
-            Enum::AlterDatabaseSetStmt(alter) => return Some(self.configure(alter.setstmt.as_ref(), vocabulary::ALTER)),
+            Enum::AlterDatabaseSetStmt(alter) => {
+                return Some(self.configure(alter.setstmt.as_ref(), vocabulary::ALTER));
+            }
             Enum::AlterSystemStmt(alter) => return Some(self.configure(alter.setstmt.as_ref(), vocabulary::SERVER)),
             Enum::ImportForeignSchemaStmt(import) => {
                 self.effect(vocabulary::CREATE, Object::Schema(import.local_schema.as_str().into()));
@@ -209,7 +214,9 @@ impl Reader {
             Enum::CreatePublicationStmt(made) => {
                 (Kind::Create, vocabulary::CREATE, &made.options[..], &made.pubobjects[..])
             }
-            Enum::AlterPublicationStmt(made) => (Kind::Alter, vocabulary::ALTER, &made.options[..], &made.pubobjects[..]),
+            Enum::AlterPublicationStmt(made) => {
+                (Kind::Alter, vocabulary::ALTER, &made.options[..], &made.pubobjects[..])
+            }
             Enum::CreateSubscriptionStmt(made) => (Kind::Create, vocabulary::SERVER, &made.options[..], &[][..]),
             Enum::AlterSubscriptionStmt(made) => (Kind::Alter, vocabulary::SERVER, &made.options[..], &[][..]),
             Enum::DropSubscriptionStmt(_) => (Kind::Drop, vocabulary::SERVER, &[][..], &[][..]),

@@ -13,7 +13,12 @@ impl Reader {
         match node {
             Enum::AlterTableStmt(alter) => self.alter_table(alter),
             Enum::RenameStmt(rename) => {
-                self.altered(rename.rename_type(), rename.relation.as_ref(), rename.object.as_deref(), vocabulary::ALTER);
+                self.altered(
+                    rename.rename_type(),
+                    rename.relation.as_ref(),
+                    rename.object.as_deref(),
+                    vocabulary::ALTER,
+                );
             }
             Enum::AlterObjectSchemaStmt(alter) => {
                 self.altered(alter.object_type(), alter.relation.as_ref(), alter.object.as_deref(), vocabulary::ALTER);
@@ -201,9 +206,10 @@ pub(super) fn object_of(kind: ObjectType, node: &Node) -> Object {
         }
         ObjectType::ObjectSchema => Object::Schema(parts.last().copied().unwrap_or_default().into()),
         ObjectType::ObjectRole => Object::Role(parts.last().copied().unwrap_or_default().into()),
-        ObjectType::ObjectFunction | ObjectType::ObjectProcedure | ObjectType::ObjectRoutine | ObjectType::ObjectAggregate => {
-            Object::Routine(names::qualified(&parts))
-        }
+        ObjectType::ObjectFunction
+        | ObjectType::ObjectProcedure
+        | ObjectType::ObjectRoutine
+        | ObjectType::ObjectAggregate => Object::Routine(names::qualified(&parts)),
         ObjectType::ObjectParameterAcl => Object::Setting(parts.join(".").into()),
         _ => names::in_schema(&parts),
     }

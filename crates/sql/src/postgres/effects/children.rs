@@ -13,11 +13,27 @@ type Visit<'v> = &'v mut dyn FnMut(&Node);
 /// Visits the parts of `node`, in no particular order. False if it is not known which they are.
 pub(crate) fn children(node: &Enum, visit: Visit<'_>) -> bool {
     match node {
-        Enum::AConst(_) | Enum::AStar(_) | Enum::ParamRef(_) | Enum::String(_) | Enum::Integer(_) | Enum::Float(_)
-        | Enum::Boolean(_) | Enum::BitString(_) | Enum::SqlvalueFunction(_) | Enum::SetToDefault(_)
-        | Enum::CurrentOfExpr(_) | Enum::MergeSupportFunc(_) | Enum::RoleSpec(_) | Enum::ReturningOption(_)
-        | Enum::JsonFormat(_) | Enum::TriggerTransition(_) | Enum::ReplicaIdentityStmt(_) | Enum::AtalterConstraint(_)
-        | Enum::AccessPriv(_) | Enum::Alias(_) | Enum::PublicationObjSpec(_) => true,
+        Enum::AConst(_)
+        | Enum::AStar(_)
+        | Enum::ParamRef(_)
+        | Enum::String(_)
+        | Enum::Integer(_)
+        | Enum::Float(_)
+        | Enum::Boolean(_)
+        | Enum::BitString(_)
+        | Enum::SqlvalueFunction(_)
+        | Enum::SetToDefault(_)
+        | Enum::CurrentOfExpr(_)
+        | Enum::MergeSupportFunc(_)
+        | Enum::RoleSpec(_)
+        | Enum::ReturningOption(_)
+        | Enum::JsonFormat(_)
+        | Enum::TriggerTransition(_)
+        | Enum::ReplicaIdentityStmt(_)
+        | Enum::AtalterConstraint(_)
+        | Enum::AccessPriv(_)
+        | Enum::Alias(_)
+        | Enum::PublicationObjSpec(_) => true,
         Enum::List(list) => all(&list.items, visit),
         Enum::TypeName(name) => type_name(Some(name), visit),
         Enum::TypeCast(cast) => one(&cast.arg, visit) && type_name(cast.type_name.as_ref(), visit),
@@ -114,13 +130,9 @@ fn definition(node: &Enum, visit: Visit<'_>) -> bool {
             type_name(parameter.arg_type.as_ref(), visit) && one(&parameter.defexpr, visit)
         }
         Enum::ObjectWithArgs(object) => all(&object.objargs, visit) && all(&object.objfuncargs, visit),
-        Enum::CreateOpClassItem(item) => {
-            all(&item.class_args, visit) && type_name(item.storedtype.as_ref(), visit)
-        }
+        Enum::CreateOpClassItem(item) => all(&item.class_args, visit) && type_name(item.storedtype.as_ref(), visit),
         Enum::RangeTableFuncCol(column) => {
-            type_name(column.type_name.as_ref(), visit)
-                && one(&column.colexpr, visit)
-                && one(&column.coldefexpr, visit)
+            type_name(column.type_name.as_ref(), visit) && one(&column.colexpr, visit) && one(&column.coldefexpr, visit)
         }
         _ => false,
     }

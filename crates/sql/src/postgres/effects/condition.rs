@@ -19,7 +19,9 @@ pub(crate) fn is_open(condition: Option<&Node>, name: &str) -> bool {
             _ => bool.args.iter().all(|arg| is_open(Some(arg), name)),
         },
         // `false` and `null` hold for no row.
-        Enum::AConst(constant) if constant.isnull || matches!(&constant.val, Some(Val::Boolval(b)) if !b.boolval) => false,
+        Enum::AConst(constant) if constant.isnull || matches!(&constant.val, Some(Val::Boolval(b)) if !b.boolval) => {
+            false
+        }
         Enum::AExpr(expression) if compares_with_itself(expression) => true,
         _ => !depends_on(node, name),
     }
@@ -68,5 +70,6 @@ fn compares_with_itself(expression: &AExpr) -> bool {
         _ => None,
     };
     let same = column(&expression.lexpr).is_some_and(|left| Some(left) == column(&expression.rexpr));
-    same && expression.kind() == AExprKind::AexprOp && matches!(names::strings(&expression.name)[..], ["=" | ">=" | "<="])
+    same && expression.kind() == AExprKind::AexprOp
+        && matches!(names::strings(&expression.name)[..], ["=" | ">=" | "<="])
 }

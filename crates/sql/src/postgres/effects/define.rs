@@ -6,8 +6,8 @@
 use pg_query::Node;
 use pg_query::protobuf::node::Node as Enum;
 use pg_query::protobuf::{
-    Constraint, CreateFunctionStmt, CreateSchemaStmt, CreateStmt, CreateTableAsStmt, CreateTrigStmt, DefineStmt, IndexStmt,
-    ObjectType, RangeVar, RuleStmt, ViewStmt,
+    Constraint, CreateFunctionStmt, CreateSchemaStmt, CreateStmt, CreateTableAsStmt, CreateTrigStmt, DefineStmt,
+    IndexStmt, ObjectType, RangeVar, RuleStmt, ViewStmt,
 };
 
 use super::{Reader, Scope, names};

@@ -93,7 +93,13 @@ impl Draft {
 
     /// Whether an effect on rows or relations was stated.
     pub(crate) fn touches_rows(&self) -> bool {
-        let beside = [vocabulary::EXECUTE, vocabulary::SERVER, vocabulary::SESSION, vocabulary::MAINTAIN, vocabulary::REPLICATION];
+        let beside = [
+            vocabulary::EXECUTE,
+            vocabulary::SERVER,
+            vocabulary::SESSION,
+            vocabulary::MAINTAIN,
+            vocabulary::REPLICATION,
+        ];
         self.effects.iter().any(|effect| !beside.contains(&effect.action))
     }
 

@@ -20,7 +20,11 @@ impl Reader {
             Enum::ColumnRef(column) => self.column(column),
             Enum::FuncCall(call) => self.call(call),
             Enum::SubLink(link) => self.sub_link(link),
-            Enum::SelectStmt(_) | Enum::InsertStmt(_) | Enum::UpdateStmt(_) | Enum::DeleteStmt(_) | Enum::MergeStmt(_) => {
+            Enum::SelectStmt(_)
+            | Enum::InsertStmt(_)
+            | Enum::UpdateStmt(_)
+            | Enum::DeleteStmt(_)
+            | Enum::MergeStmt(_) => {
                 self.query(node);
             }
             Enum::AExpr(expression) => {

@@ -134,7 +134,9 @@ impl Reader {
             Enum::DeleteStmt(delete) => self.kind_of(Kind::Delete, |reader| reader.delete(delete)),
             Enum::MergeStmt(merge) => self.kind_of(Kind::Merge, |reader| reader.merge(merge)),
             Enum::TruncateStmt(truncate) => self.kind_of(Kind::Truncate, |reader| reader.truncate(truncate)),
-            Enum::LockStmt(lock) => self.kind_of(Kind::Lock, |reader| reader.relations(&lock.relations, vocabulary::LOCK)),
+            Enum::LockStmt(lock) => {
+                self.kind_of(Kind::Lock, |reader| reader.relations(&lock.relations, vocabulary::LOCK))
+            }
             Enum::CopyStmt(copy) => self.copy(copy),
             Enum::ExplainStmt(explain) => self.explain(explain),
             _ => return None,

@@ -32,7 +32,11 @@ pub(crate) fn string(node: &Node) -> Option<&str> {
 pub(crate) fn qualified(parts: &[&str]) -> QualifiedName {
     let (name, before) = parts.split_last().map_or(("", &[][..]), |(name, before)| (*name, before));
     let (schema, before) = before.split_last().map_or((None, &[][..]), |(schema, before)| (Some(*schema), before));
-    QualifiedName { database: before.last().copied().map(Into::into), schema: schema.map(Into::into), name: name.into() }
+    QualifiedName {
+        database: before.last().copied().map(Into::into),
+        schema: schema.map(Into::into),
+        name: name.into(),
+    }
 }
 
 /// The routine that a list of names means.

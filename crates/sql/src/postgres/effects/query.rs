@@ -98,18 +98,18 @@ impl Reader {
 
     pub(super) fn from(&mut self, items: &[Node]) {
         for item in items {
-            self.from_item(item);
+            self.source(item);
         }
     }
 
-    pub(super) fn from_item(&mut self, item: &Node) {
+    pub(super) fn source(&mut self, item: &Node) {
         match &item.node {
-            Some(Enum::RangeVar(relation)) => self.from_relation(relation),
+            Some(Enum::RangeVar(relation)) => self.source_relation(relation),
             Some(Enum::JoinExpr(join)) => self.join(join),
-            Some(Enum::RangeSubselect(subselect)) => self.from_query(subselect),
-            Some(Enum::RangeFunction(function)) => self.from_function(function),
-            Some(Enum::RangeTableFunc(table)) => self.from_xml(table),
-            Some(Enum::RangeTableSample(sample)) => self.from_sample(sample),
+            Some(Enum::RangeSubselect(subselect)) => self.source_query(subselect),
+            Some(Enum::RangeFunction(function)) => self.source_function(function),
+            Some(Enum::RangeTableFunc(table)) => self.source_table(table),
+            Some(Enum::RangeTableSample(sample)) => self.source_sample(sample),
             Some(Enum::JsonTable(table)) => {
                 self.expression(item);
                 self.enter(alias(table.alias.as_ref()), None, self.read.len());
@@ -118,7 +118,7 @@ impl Reader {
         }
     }
 
-    fn from_relation(&mut self, relation: &RangeVar) {
+    fn source_relation(&mut self, relation: &RangeVar) {
         let name = alias(relation.alias.as_ref()).unwrap_or(&relation.relname);
         let first = self.read.len();
         if relation.schemaname.is_empty() && self.ctes.iter().any(|cte| **cte == *relation.relname) {
@@ -139,11 +139,13 @@ impl Reader {
     }
 
     fn join(&mut self, join: &JoinExpr) {
-        self.maybe_from(join.larg.as_deref());
-        self.maybe_from(join.rarg.as_deref());
+        self.maybe_source(join.larg.as_deref());
+        self.maybe_source(join.rarg.as_deref());
         let shared = if join.is_natural { vec!["*"] } else { names::strings(&join.using_clause) };
-        let places: Vec<Place> =
-            self.scopes.last().map_or(Vec::new(), |scope| scope.entries.iter().filter_map(|entry| entry.place).collect());
+        let places: Vec<Place> = self
+            .scopes
+            .last()
+            .map_or(Vec::new(), |scope| scope.entries.iter().filter_map(|entry| entry.place).collect());
         for place in places {
             for column in &shared {
                 self.draft.column(place, column);
@@ -152,25 +154,25 @@ impl Reader {
         self.maybe(&join.quals);
     }
 
-    fn maybe_from(&mut self, item: Option<&Node>) {
+    fn maybe_source(&mut self, item: Option<&Node>) {
         if let Some(item) = item {
-            self.from_item(item);
+            self.source(item);
         }
     }
 
-    fn from_query(&mut self, subselect: &RangeSubselect) {
+    fn source_query(&mut self, subselect: &RangeSubselect) {
         let first = self.read.len();
         self.maybe(&subselect.subquery);
         self.enter(alias(subselect.alias.as_ref()), None, first);
     }
 
-    fn from_function(&mut self, function: &RangeFunction) {
+    fn source_function(&mut self, function: &RangeFunction) {
         self.expressions(&function.functions);
         self.expressions(&function.coldeflist);
         self.enter(alias(function.alias.as_ref()), None, self.read.len());
     }
 
-    fn from_xml(&mut self, table: &RangeTableFunc) {
+    fn source_table(&mut self, table: &RangeTableFunc) {
         self.maybe(&table.docexpr);
         self.maybe(&table.rowexpr);
         self.expressions(&table.namespaces);
@@ -178,8 +180,8 @@ impl Reader {
         self.enter(alias(table.alias.as_ref()), None, self.read.len());
     }
 
-    fn from_sample(&mut self, sample: &RangeTableSample) {
-        self.maybe_from(sample.relation.as_deref());
+    fn source_sample(&mut self, sample: &RangeTableSample) {
+        self.maybe_source(sample.relation.as_deref());
         self.expressions(&sample.args);
         self.maybe(&sample.repeatable);
     }

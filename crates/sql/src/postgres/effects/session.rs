@@ -148,7 +148,7 @@ impl Reader {
                 self.changes(SessionChange::ResetAll);
                 Kind::Reset
             }
-            (kind, "role" | "session_authorization") => self.set_identity(kind, name, values, local),
+            (kind, "role" | "session_authorization") => self.set_identity(kind, &name, values, local),
             (VariableSetKind::VarReset, _) => {
                 self.setting(&name);
                 self.changes(SessionChange::Reset { name });
@@ -178,16 +178,16 @@ impl Reader {
         Kind::Set
     }
 
-    fn set_identity(&mut self, kind: VariableSetKind, name: Box<str>, values: Option<Vec<Box<str>>>, local: bool) -> Kind {
+    fn set_identity(&mut self, kind: VariableSetKind, name: &str, values: Option<Vec<Box<str>>>, local: bool) -> Kind {
         let role = values.and_then(|values| values.into_iter().next());
-        let role = role.filter(|role| kind == VariableSetKind::VarSetValue && !(&*name == "role" && &**role == "none"));
+        let role = role.filter(|role| kind == VariableSetKind::VarSetValue && !(name == "role" && &**role == "none"));
         match &role {
             Some(role) => {
                 self.effect(vocabulary::SESSION, Object::Role(role.clone()));
             }
-            None => self.setting(&name),
+            None => self.setting(name),
         }
-        self.changes(match &*name {
+        self.changes(match name {
             "role" => SessionChange::SetRole { role, local },
             _ => SessionChange::SetSessionAuthorization { role, local },
         });

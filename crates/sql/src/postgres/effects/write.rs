@@ -141,7 +141,7 @@ impl Reader {
         if let Some(written) = self.written(vocabulary::MERGE, merge.relation.as_ref()) {
             self.scope_of(written.place, written.name);
             if let Some(source) = &merge.source_relation {
-                self.from_item(source);
+                self.source(source);
             }
             self.maybe(&merge.join_condition);
             for node in &merge.merge_when_clauses {
