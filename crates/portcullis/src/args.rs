@@ -43,23 +43,28 @@ The first signal lets running operations finish, for as long as `session.drain` 
 ends them at once. Certificates and policies are read anew when their files change; every other
 change of the configuration needs a restart.
 
-  PORTCULLIS_LOG=debug portcullis serve --config gate.toml")]
+Examples:
+  portcullis serve --config gate.toml
+  PORTCULLIS_LOG=debug portcullis serve")]
     Serve,
 
     /// Checks the configuration, the policies and the certificates without binding a port.
     #[command(after_help = "\
+Examples:
   portcullis check --config gate.toml
   portcullis check --config gate.toml --probe     also log in at every target, and leave again")]
     Check(Check),
 
     /// Lists recorded sessions, the latest last.
     #[command(after_help = "\
+Examples:
   portcullis sessions
   portcullis sessions --dir /mnt/archive --json | jq 'select(.target == \"orders-db\")'")]
     Sessions(Sessions),
 
     /// Shows what happened in a session, operation by operation.
     #[command(after_help = "\
+Examples:
   portcullis replay gate-0000000017               a session of the configured recordings
   portcullis replay 17                            the same
   portcullis replay /mnt/archive/0000000017.rec   a file, wherever it is
@@ -68,6 +73,7 @@ change of the configuration needs a restart.
 
     /// Proves that recordings are as they were written; needs no secret.
     #[command(after_help = "\
+Examples:
   portcullis verify /var/lib/portcullis/recordings
   portcullis verify one.rec another.rec
   portcullis verify --key 4f1c… /mnt/archive      the gate's key is known: trust nothing in the folder
@@ -90,6 +96,7 @@ together from others.")]
 
     /// Prints completions for a shell.
     #[command(after_help = "\
+Examples:
   portcullis completions bash > /etc/bash_completion.d/portcullis
   portcullis completions zsh  > ~/.zfunc/_portcullis
   portcullis completions fish > ~/.config/fish/completions/portcullis.fish")]
@@ -146,12 +153,14 @@ pub(crate) struct Verify {
 pub(crate) enum PolicyCommand {
     /// Validates policies and lists them.
     #[command(after_help = "\
+Examples:
   portcullis policy check --config gate.toml
   portcullis policy check --dir policies          without a configuration")]
     Check(PolicyCheck),
 
     /// Runs tables of questions and expected answers against the policies.
     #[command(after_help = "\
+Examples:
   portcullis policy test --dir policies tests/vendors.toml
 
 A table is a TOML file:
@@ -166,6 +175,7 @@ A table is a TOML file:
 
     /// Says how one operation would be decided, and by which policies.
     #[command(after_help = "\
+Examples:
   portcullis policy explain --target orders-db --group okta:vendors --action sql:write \\
       --resource 'Table::\"orders-db/shop/public/orders\"' --fact unfiltered=true")]
     Explain(PolicyExplain),

@@ -14,10 +14,11 @@ fn wrong_configurations_exit_with_2_and_point_at_the_line() {
         (
             "listen = ",
             "lsiten = ",
-            "error: portcullis.toml:15:1: unknown key `lsiten`; did you mean `listen`?\n   15 | lsiten = …\n",
+            "error: portcullis.toml:15:1: unknown key `lsiten`; did you mean `listen`?\n  15 | lsiten = …\n     | ^",
         ),
         ("{ user = ", "{ usr = ", "portcullis.toml:20:11: unknown key `usr`; did you mean `user`?"),
-        ("login = ", "logni = ", "portcullis.toml:20:1: unknown key `logni`; did you mean `login"),
+        ("\nlogin = ", "\nlogni = ", "portcullis.toml:20:1: unknown key `logni`; did you mean `login"),
+        ("plaintext_login", "plaintext_logni", "portcullis.toml:17:1: unknown key `plaintext_logni`; did you mean"),
         (
             "protocol = \"postgres\"",
             "protocol = \"postgers\"",
@@ -29,7 +30,7 @@ fn wrong_configurations_exit_with_2_and_point_at_the_line() {
         let folder = Folder::of_targets(&TARGET.replacen(right, slip, 1));
         let ran = folder.run(&["check"]);
         assert_eq!(ran.code, Some(2), "{slip}: {}", ran.err);
-        assert!(ran.err.replace("\n  15", "\n   15").contains(told), "{slip}: {}", ran.err);
+        assert!(ran.err.contains(told), "{slip}: {}", ran.err);
         assert!(!ran.err.contains("hunter2"));
     }
 }

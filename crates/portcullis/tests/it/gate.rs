@@ -1,9 +1,17 @@
 //! A folder with a gate's configuration and policies, and the command run in it.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
+
+/// How long anything here may take before it counts as stuck.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a configuration holds before its targets.
 const PROCESS: &str = r#"[policy]
@@ -87,6 +95,69 @@ impl Folder {
     /// Runs the command in this folder.
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
         self.command(args).output().unwrap().into()
+    }
+}
+
+/// A running gate, ended when dropped.
+pub(crate) struct Serving {
+    child: Child,
+    log: Receiver<Value>,
+    /// Where each target listens.
+    ports: Vec<(String, u64)>,
+    folder: Option<Folder>,
+}
+
+impl Serving {
+    /// Starts the gate of a folder and waits until it listens. `password` is that of its login.
+    pub(crate) fn start(folder: Folder, password: &str) -> Self {
+        let mut command = folder.command(&["serve"]);
+        let mut child = command.env("ORDERS_PASSWORD", password).stderr(Stdio::piped()).spawn().unwrap();
+        let (to, log) = channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let _ = to.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+            }
+        });
+        let mut serving = Self { child, log, ports: Vec::new(), folder: Some(folder) };
+        let listening = serving.wait_for("listening");
+        let address: std::net::SocketAddr = listening["address"].as_str().unwrap().parse().unwrap();
+        serving.ports.push((listening["target"].as_str().unwrap().to_owned(), u64::from(address.port())));
+        serving
+    }
+
+    /// The port of a target.
+    pub(crate) fn port(&self, target: &str) -> u64 {
+        self.ports.iter().find(|(name, _)| name == target).unwrap().1
+    }
+
+    /// Tells the gate to stop, waits until it has, and gives back its folder.
+    pub(crate) fn stop(mut self) -> Folder {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.wait_for("stopped");
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}");
+        self.folder.take().unwrap()
+    }
+
+    /// The first line of the log with this message from here on.
+    fn wait_for(&self, message: &str) -> Value {
+        let begin = Instant::now();
+        let mut seen = Vec::new();
+        while let Ok(line) = self.log.recv_timeout(PATIENCE.saturating_sub(begin.elapsed())) {
+            if line["message"] == message {
+                return line;
+            }
+            seen.push(line.to_string());
+        }
+        panic!("the log never said `{message}`:\n{}", seen.join("\n"));
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -6,3 +6,4 @@ mod help;
 mod policy;
 mod recordings;
 mod serve;
+mod walk;

@@ -2,6 +2,9 @@
 
 use crate::gate::Folder;
 
+/// A table, as policies name it.
+const ORDERS: &str = "Table::\"orders-db/shop/public/orders\"";
+
 #[test]
 fn check_lists_the_policies() {
     let ran = Folder::new().run(&["policy", "check"]);
@@ -21,7 +24,7 @@ fn a_table_that_fails_is_a_finding_with_its_line() {
     let case = |name: &str, expect: &str, action: &str| {
         format!(
             "[[case]]\nname = \"{name}\"\nexpect = \"{expect}\"\ntarget = \"orders-db\"\nwho = {{ groups = \
-             [\"okta:vendors\"] }}\neffects = [{{ action = \"{action}\" }}]\n"
+             [\"okta:vendors\"] }}\neffects = [{{ action = \"{action}\", resource = '{ORDERS}' }}]\n"
         )
     };
     folder.write("good.toml", &case("vendors read", "allow", "sql:read"));
@@ -38,7 +41,8 @@ fn a_table_that_fails_is_a_finding_with_its_line() {
 fn explain_says_which_policy_decides() {
     let folder = Folder::new();
     let explain = |action: &str| {
-        folder.run(&["policy", "explain", "--target", "orders-db", "--group", "okta:vendors", "--action", action])
+        let who = ["policy", "explain", "--target", "orders-db", "--group", "okta:vendors"];
+        folder.run(&[&who[..], &["--action", action, "--resource", ORDERS]].concat())
     };
     let read = explain("sql:read");
     assert!(read.out.starts_with("allow ") && read.out.contains("`vendors-read`"), "{}{}", read.out, read.err);

@@ -85,7 +85,7 @@ fn sessions_lists_who_did_how_much() {
     let (folder, _) = recorded();
     let ran = folder.run(&["sessions"]);
     let listed =
-        "gate-0000000001  2026-11-23 02:19:00  postgres  orders-db  ann@example.com  1 operations, 1 denied, 1.5 s";
+        "gate-0000000001  2026-11-23 02:59:00  postgres  orders-db  ann@example.com  1 operations, 1 denied, 1.5 s";
     assert_eq!((ran.code, ran.out.trim_end()), (Some(0), listed), "{}", ran.err);
     let json: serde_json::Value = serde_json::from_str(&folder.run(&["sessions", "--json"]).out).unwrap();
     assert_eq!((&json["session"], &json["denied"]), (&"gate-0000000001".into(), &1.into()));

@@ -69,7 +69,8 @@ pub struct Process {
 }
 
 impl Config {
-    /// Reads and checks the file. No port is bound, and no file that it names is opened.
+    /// Reads the file. No port is bound, and no file that it names is opened. Whether what it says
+    /// can be served is for [`check`](Config::check) to find.
     pub fn load(path: &Path) -> Result<Self, Problems> {
         use std::io::Read;
         let unreadable =
@@ -83,18 +84,23 @@ impl Config {
         Self::parse(path.to_owned(), text)
     }
 
-    /// Reads and checks a configuration's text, as if it stood in the file `path`.
+    /// Reads a configuration's text, as if it stood in the file `path`.
     pub fn parse(path: PathBuf, text: String) -> Result<Self, Problems> {
         let source = Source::new(path, text);
         let document = document::read::<Process>(&source);
-        let mut problems = document.problems;
-        let Some(mut process) = document.root else { return Err(problems) };
+        let Some(mut process) = document.root else { return Err(document.problems) };
         let mut targets = document.targets;
         anchor(&mut process, &mut targets, source.folder());
         let config = Self { process, targets, source: Arc::new(source), places: document.places };
-        check_process(&config, &mut problems);
-        check_targets(&config, &mut problems);
-        problems.unless(config)
+        document.problems.unless(config)
+    }
+
+    /// Everything that cannot be served, whatever the protocols say of their own keys.
+    pub fn check(&self) -> Problems {
+        let mut problems = Problems::default();
+        check_process(self, &mut problems);
+        check_targets(self, &mut problems);
+        problems
     }
 
     /// A problem with one of the process's tables, such as `tls`.

@@ -114,8 +114,9 @@ impl fmt::Display for Problem {
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
-    /// The value if nothing is wrong, else everything that is.
-    pub fn unless<T>(self, value: T) -> Result<T, Self> {
+    /// The value if nothing is wrong, else everything that is, in the order of the file.
+    pub fn unless<T>(mut self, value: T) -> Result<T, Self> {
+        self.0.sort_by_key(Problem::line);
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }
 }

@@ -49,6 +49,7 @@ fn parse(text: &str) -> Result<Config, String> {
 fn wrong(text: &str) -> String {
     match parse(text) {
         Err(problems) => problems,
+        Ok(config) if !config.check().0.is_empty() => config.check().to_string(),
         Ok(config) => {
             let own = config.targets[0].rest.read::<Own>(&config.source);
             own.expect_err("something is wrong with it").to_string()

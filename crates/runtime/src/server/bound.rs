@@ -116,6 +116,8 @@ impl Bound {
         if let Some(admin) = self.admin {
             background.spawn(admin.serve());
         }
+        // The ports are bound, so whoever connects from here on is served.
+        self.health.set_ready(true);
         let accepting = CancellationToken::new();
         let mut listeners = JoinSet::new();
         for (listener, socket) in self.targets {
@@ -125,7 +127,6 @@ impl Bound {
             }
             listeners.spawn(listener.accept(socket, accepting.clone()));
         }
-        self.health.set_ready(true);
         stop.await;
         self.health.set_ready(false);
         accepting.cancel();

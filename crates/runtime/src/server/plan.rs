@@ -53,7 +53,7 @@ pub struct Probe {
 
 impl Plan {
     pub(super) fn new(config: Config, kinds: &[Kind]) -> Result<Self, Problems> {
-        let mut problems = Problems::default();
+        let mut problems = config.check();
         let mut noting = |problem: Problem| problems.0.push(problem);
         let metrics = match Metrics::new() {
             Ok(metrics) => Arc::new(metrics),
@@ -80,7 +80,7 @@ impl Plan {
             Ok(adapters) => problems.unless(Self { config, metrics, adapters, client_leg, targets }),
             Err(mut more) => {
                 problems.0.append(&mut more.0);
-                Err(problems)
+                problems.unless(()).and(Err(more))
             }
         }
     }

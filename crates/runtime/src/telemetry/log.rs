@@ -26,7 +26,9 @@ pub fn start(config: &Log) -> Result<(), LogError> {
         LogFormat::Json => true,
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
+    // The module that logs would stand under the name that we use for the protected service.
+    let builder = builder.with_target(false);
     // An error means that there is a log already.
-    let _ = if json { builder.json().flatten_event(true).try_init() } else { builder.with_target(false).try_init() };
+    let _ = if json { builder.json().flatten_event(true).try_init() } else { builder.try_init() };
     Ok(())
 }
