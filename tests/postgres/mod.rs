@@ -1,4 +1,5 @@
 //! PostgreSQL through the gate.
 
+mod killed;
 mod same_as_direct;
 mod tour;
