@@ -1,16 +1,18 @@
 //! A client cannot tell the gate from its target: results, errors and notices are the same bytes.
 
-use portcullis_testkit::servers::{Postgres, Version};
+use portcullis_testkit::issuer::{Claims, Issuer};
+use portcullis_testkit::servers::{Build, Gate, GateConfig, GateTarget, Postgres, Version};
 
 use super::tour::{Endpoint, Tour};
 
 /// Runs one client direct and through the gate on one PostgreSQL and compares the transcripts.
 fn check(tour: Tour, version: Version) {
     let postgres = Postgres::start(version).unwrap();
-    let endpoint = Endpoint::direct(&postgres);
-    let direct = tour.run(&endpoint).unwrap();
-    let gated = tour.run(&endpoint).unwrap();
-    std::fs::write(format!("/tmp/w/{tour:?}-{version:?}.txt"), &direct).unwrap();
+    let issuer = Issuer::start_blocking().unwrap();
+    let config = GateConfig::open(issuer.url(), vec![GateTarget::shop(&postgres)]);
+    let gate = Gate::start(Build::Debug, config).unwrap();
+    let direct = tour.run(&Endpoint::direct(&postgres)).unwrap();
+    let gated = tour.run(&Endpoint::gate(&gate, issuer.mint(&Claims::new("tourist")))).unwrap();
     assert_same(&direct, &gated, tour, version);
 }
 

@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use portcullis_testkit::servers::{Postgres, Version, cache_folder, need};
+use portcullis_testkit::servers::{Gate, Postgres, Version, cache_folder, need};
 
 /// How long a client may take, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -28,6 +28,16 @@ impl Endpoint {
             user: Postgres::USER.to_owned(),
             password: Postgres::PASSWORD.to_owned(),
             authority: postgres.certificates().authority(),
+        }
+    }
+
+    /// Through the gate to its target `shop`, with a token as password.
+    pub(super) fn gate(gate: &Gate, token: String) -> Self {
+        Self {
+            port: gate.port("shop").unwrap(),
+            user: Postgres::USER.to_owned(),
+            password: token,
+            authority: gate.authority(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! All automation of this repository: `cargo xtask --help` teaches it.
 //!
 //! Here is only the list of commands; each is a module of its name.
-#![expect(clippy::print_stdout, reason = "a program for the terminal")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod bench;
 mod ci;
@@ -12,6 +12,8 @@ mod fuzz;
 mod seams;
 mod setup;
 mod test;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -36,8 +38,8 @@ enum Task {
     Ci(ci::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().task {
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
         Task::Setup(options) => setup::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
@@ -46,5 +48,12 @@ fn main() -> anyhow::Result<()> {
         Task::Seams(options) => seams::run(&options),
         Task::Deny(options) => deny::run(&options),
         Task::Ci(options) => ci::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

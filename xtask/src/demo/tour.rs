@@ -71,10 +71,10 @@ fn denied_table(scene: &Scene) -> anyhow::Result<()> {
 }
 
 fn denied_drop_aborts(scene: &Scene) -> anyhow::Result<()> {
-    let script =
-        "BEGIN;\nSELECT 'before';\nDROP TABLE customers;\nSELECT 'after';\nCOMMIT;\nSELECT count(*) FROM customers;";
+    let script = "BEGIN;\nSELECT name FROM products WHERE id = 1;\nDROP TABLE customers;\n\
+                  SELECT name FROM products;\nCOMMIT;\nSELECT count(*) FROM customers;";
     let said = run(scene, &AGENT, script)?;
-    expect(&said, "before\n4", &["42501", REASON, "25P02"])
+    expect(&said, "Portcullis, oak\n4", &["42501", REASON, "25P02"])
 }
 
 fn denied_behind_savepoint(scene: &Scene) -> anyhow::Result<()> {

@@ -20,7 +20,7 @@ use debian::Need;
 /// Install what the tests, the demo and the benches need; safe to repeat.
 ///
 /// System packages come from Debian by apt-get, which runs only when one is missing and needs
-/// root. Everything else goes into a cache folder: $PORTCULLIS_CACHE, or ~/.cache/portcullis, or
+/// root. Everything else goes into a cache folder: `$PORTCULLIS_CACHE`, or ~/.cache/portcullis, or
 /// /var/cache/portcullis for root. The other commands call this for the parts they need.
 #[derive(Args)]
 pub(crate) struct Options {
