@@ -87,9 +87,10 @@ impl Analyzer {
         }
         let found = understand(text, settings, outline);
         let analysis = Arc::new(found.analysis);
-        match by_shape && found.for_shape {
-            true => self.cache.insert(By::Shape, settings, &outline.shape, &analysis),
-            false => self.cache.insert(By::Text, settings, text, &analysis),
+        // The text as well: a statement whose literals never change is then found without a scan.
+        self.cache.insert(By::Text, settings, text, &analysis);
+        if by_shape && found.for_shape {
+            self.cache.insert(By::Shape, settings, &outline.shape, &analysis);
         }
         analysis
     }

@@ -75,14 +75,17 @@ impl Reader {
     fn define_other(&mut self, node: &Enum) -> Option<Kind> {
         match node {
             Enum::CreateStatsStmt(made) => {
+                self.scopes.push(Scope::default());
                 for node in &made.relations {
                     match &node.node {
                         Some(Enum::RangeVar(relation)) => {
                             self.relation(vocabulary::CREATE, Some(relation));
                         }
-                        _ => self.unknown = true,
+                        _ => self.source(node),
                     }
                 }
+                self.scopes.pop();
+                self.reads_something();
                 self.expressions(&made.exprs);
             }
             Enum::CreateEventTrigStmt(_) | Enum::CreateAmStmt(_) | Enum::CreatePlangStmt(_) => {
