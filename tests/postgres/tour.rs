@@ -10,7 +10,7 @@ use anyhow::{Context, bail, ensure};
 use portcullis_testkit::servers::{Gate, Postgres, Version, cache_folder, need};
 
 /// How long a client may take, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Where a client connects, always with TLS and a verified name.
 pub(super) struct Endpoint {

@@ -69,12 +69,13 @@ impl Certificates {
         self.folder.join("client.key")
     }
 
-    /// Certificate and key in one file, as HAProxy wants them.
-    pub fn combined(&self) -> anyhow::Result<PathBuf> {
+    /// Certificate and key in one file, as HAProxy wants them, readable for `account` alone.
+    pub fn combined(&self, account: Account) -> anyhow::Result<PathBuf> {
         let path = self.folder.join("host-and-key.pem");
         let text = fs::read_to_string(self.certificate())? + &fs::read_to_string(self.key())?;
         fs::write(&path, text).context("cannot write the combined certificate")?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        account.own(&path)?;
         Ok(path)
     }
 }

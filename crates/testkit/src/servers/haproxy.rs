@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::path::Path;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -24,15 +23,17 @@ impl Haproxy {
     pub fn start(address: &str, tls: Option<&Certificates>) -> anyhow::Result<Self> {
         let program = need("/usr/sbin/haproxy", "bench")?;
         let folder = tempfile::Builder::new().prefix("portcullis-haproxy-").tempdir()?;
+        let account = Account::for_servers()?;
         let port = free_port()?;
         let tls = match tls {
-            Some(certificates) => format!(" ssl crt {} alpn postgresql", certificates.combined()?.display()),
+            Some(certificates) => format!(" ssl crt {} alpn postgresql", certificates.combined(account)?.display()),
             None => String::new(),
         };
         let config = folder.path().join("haproxy.cfg");
         fs::write(&config, settings(port, address, &tls))?;
-        let mut command = Account::for_servers()?.command(program);
-        open_to_server(folder.path(), &config)?;
+        account.own(folder.path())?;
+        account.own(&config)?;
+        let mut command = account.command(program);
         command.arg("-db").arg("-f").arg(&config);
         let mut process = Process::start("haproxy", command, &folder.path().join("log"), Signal::TERM)?;
         process.wait_until(|| TcpStream::connect(("127.0.0.1", port)).is_ok())?;
@@ -48,12 +49,6 @@ impl Haproxy {
     pub fn process_id(&self) -> u32 {
         self.process.id()
     }
-}
-
-fn open_to_server(folder: &Path, config: &Path) -> anyhow::Result<()> {
-    let account = Account::for_servers()?;
-    account.own(folder)?;
-    account.own(config)
 }
 
 fn settings(port: u16, address: &str, tls: &str) -> String {

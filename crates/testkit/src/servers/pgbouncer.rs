@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{Account, Certificates, Postgres, Process, free_port, need};
+use super::{Account, Postgres, Process, free_port, need};
 
 /// How clients reach PgBouncer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,8 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Pools sessions of `postgres` for its user `app`. The leg to PostgreSQL is plain.
+    /// Pools sessions of `postgres` for its user `app`, with its certificate. The leg to
+    /// PostgreSQL is plain.
     pub fn start(postgres: &Postgres, leg: ClientLeg) -> anyhow::Result<Self> {
         let program = need("/usr/sbin/pgbouncer", "bench")?;
         let account = Account::for_servers()?;
@@ -38,8 +39,7 @@ impl PgBouncer {
         let tls = match leg {
             ClientLeg::Plain => String::new(),
             ClientLeg::Tls => {
-                let made = Certificates::make(&folder.path().join("tls"), Postgres::USER, account)?;
-                let (key, certificate) = (made.key(), made.certificate());
+                let (key, certificate) = (postgres.certificates().key(), postgres.certificates().certificate());
                 format!(
                     "client_tls_sslmode = require\nclient_tls_key_file = {}\nclient_tls_cert_file = {}\n",
                     key.display(),
