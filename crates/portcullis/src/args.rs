@@ -36,6 +36,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once a process")]
 pub(crate) enum Command {
     /// Runs the gate until SIGTERM or SIGINT, then drains it.
     #[command(after_help = "\
@@ -150,6 +151,7 @@ pub(crate) struct Verify {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once a process")]
 pub(crate) enum PolicyCommand {
     /// Validates policies and lists them.
     #[command(after_help = "\

@@ -36,7 +36,7 @@ pub(crate) fn run(config: &Path, args: &args::Replay, output: &mut Output) -> Re
         match line.event() {
             Ok(event) => show(since, began, &event, output)?,
             Err(_) => {
-                output.line(format_args!("{INDENT}an event of a later version: {}", visible::line(line.json())))?
+                output.line(format_args!("{INDENT}an event of a later version: {}", visible::line(line.json())))?;
             }
         }
     }

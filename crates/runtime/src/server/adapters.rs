@@ -52,7 +52,7 @@ fn identity(
         .map_err(|why| config.problem("identity", why.to_string()))?;
     let oidc = Arc::new(oidc);
     for (index, issuer) in settings.oidc.iter().enumerate() {
-        show_issuer(metrics, &oidc, index, &issuer.name).map_err(unregistered)?;
+        show_issuer(metrics, &oidc, index, &issuer.name).map_err(|why| unregistered(&why))?;
     }
     let running = Arc::clone(&oidc);
     background.push(Box::pin(async move { running.run().await }));
@@ -95,7 +95,7 @@ fn policy(
     let policy = CedarPolicy::load(&config.process.policy.dir, vocabularies, &targets)
         .map_err(|errors| Problems(errors.0.iter().map(|error| Problem::elsewhere(error.to_string())).collect()))?;
     let policy = Arc::new(policy);
-    show_policy(metrics, &policy).map_err(unregistered)?;
+    show_policy(metrics, &policy).map_err(|why| unregistered(&why))?;
     let watched = Arc::clone(&policy);
     background.push(Box::pin(async move {
         match Watch::start(&watched) {
@@ -123,6 +123,6 @@ fn show_policy(metrics: &Metrics, policy: &Arc<CedarPolicy>) -> Result<(), prome
     )
 }
 
-fn unregistered(why: prometheus::Error) -> Problem {
+fn unregistered(why: &prometheus::Error) -> Problem {
     Problem::elsewhere(format!("metrics cannot be registered: {why}"))
 }

@@ -8,6 +8,7 @@ use portcullis_core::approval::NoApprovals;
 use portcullis_core::clock::SystemClock;
 use portcullis_core::gate::Ports;
 use portcullis_core::identity::IdentitySource;
+use portcullis_core::policy::Policy;
 use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::Acceptor;
 use tokio::net::TcpListener;
@@ -40,43 +41,28 @@ pub struct Bound {
 impl Bound {
     pub(super) async fn new(plan: Plan) -> Result<Self, RunError> {
         let Plan { config, metrics, adapters, client_leg, targets } = plan;
-        let journal = open_journal(config.process.recording, Arc::clone(&metrics)).await?;
-        let sessions = Arc::new(Sessions::default());
-        let health = Arc::new(Health::default());
-        let identity: Arc<dyn IdentitySource> = Arc::new(MeteredIdentity::new(adapters.identity, &metrics));
-        let limits = config.process.limits;
-        let admission = Admission::new(limits.clone(), Arc::clone(&metrics));
+        let process = config.process;
+        let journal = open_journal(process.recording, Arc::clone(&metrics)).await?;
+        let common = Common {
+            identity: Arc::new(MeteredIdentity::new(adapters.identity, &metrics)),
+            policy: adapters.policy,
+            sessions: Arc::default(),
+            tls: client_leg.clone().map(|leg| leg as Arc<dyn Acceptor>),
+            login_deadline: process.limits.login_deadline,
+            admission: Admission::new(process.limits, Arc::clone(&metrics)),
+            metrics,
+        };
         let mut listeners = Vec::new();
-        for Planned { spec, serving, vocabulary, listen, recording, plaintext_login } in targets {
-            let socket = bind(&spec.name, listen).await?;
-            let counted = metrics.target(spec.protocol, &spec.name, vocabulary);
-            let ports = Ports {
-                identity: Arc::clone(&identity),
-                policy: Arc::new(MeteredPolicy { inner: Arc::clone(&adapters.policy), metrics: Arc::clone(&counted) }),
-                approvals: Arc::new(NoApprovals),
-                recorder: Arc::new(MeteredRecorder { inner: journal.recorder(recording), metrics: counted }),
-                clock: Arc::new(SystemClock),
-                sessions: Arc::clone(&sessions),
-            };
-            let listener = Listener {
-                spec,
-                serving,
-                ports,
-                tls: client_leg.clone().map(|leg| leg as Arc<dyn Acceptor>),
-                plaintext_login,
-                login_deadline: limits.login_deadline,
-                admission: Arc::clone(&admission),
-                metrics: Arc::clone(&metrics),
-            };
-            listeners.push((Arc::new(listener), socket));
+        for target in targets {
+            let socket = bind(&target.spec.name, target.listen).await?;
+            listeners.push((Arc::new(common.listener(target, &journal)), socket));
         }
-        let admin = match config.process.admin {
+        let health = Arc::new(Health::default());
+        let admin = match process.admin {
             Some(admin) => Some(
-                Admin::bind(admin.listen, metrics, Arc::clone(&health)).await.map_err(|source| RunError::Bind {
-                    what: "admin".into(),
-                    address: admin.listen,
-                    source,
-                })?,
+                Admin::bind(admin.listen, common.metrics, Arc::clone(&health))
+                    .await
+                    .map_err(|source| RunError::Bind { what: "admin".into(), address: admin.listen, source })?,
             ),
             None => None,
         };
@@ -84,7 +70,7 @@ impl Bound {
         if let Some(leg) = client_leg {
             background.push(Box::pin(async move { leg.follow_files().await }));
         }
-        let drain = config.process.session.drain;
+        let (sessions, drain) = (common.sessions, process.session.drain);
         Ok(Self { targets: listeners, admin, health, sessions, journal, background, drain })
     }
 
@@ -140,6 +126,42 @@ impl Bound {
             tracing::error!("closing the recordings failed; the next start seals them");
         }
         tracing::info!("stopped");
+    }
+}
+
+/// What the listeners of all targets share.
+struct Common {
+    identity: Arc<dyn IdentitySource>,
+    policy: Arc<dyn Policy>,
+    sessions: Arc<Sessions>,
+    tls: Option<Arc<dyn Acceptor>>,
+    login_deadline: Duration,
+    admission: Arc<Admission>,
+    metrics: Arc<Metrics>,
+}
+
+impl Common {
+    fn listener(&self, target: Planned, journal: &Journal) -> Listener {
+        let Planned { spec, serving, vocabulary, recording, plaintext_login, listen: _ } = target;
+        let counted = self.metrics.target(spec.protocol, &spec.name, vocabulary);
+        let ports = Ports {
+            identity: Arc::clone(&self.identity),
+            policy: Arc::new(MeteredPolicy::new(Arc::clone(&self.policy), Arc::clone(&counted))),
+            approvals: Arc::new(NoApprovals),
+            recorder: Arc::new(MeteredRecorder { inner: journal.recorder(recording), metrics: counted }),
+            clock: Arc::new(SystemClock),
+            sessions: Arc::clone(&self.sessions),
+        };
+        Listener {
+            spec,
+            serving,
+            ports,
+            tls: self.tls.clone(),
+            plaintext_login,
+            login_deadline: self.login_deadline,
+            admission: Arc::clone(&self.admission),
+            metrics: Arc::clone(&self.metrics),
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The log: text for people on a terminal, JSON lines for machines elsewhere, on standard error.
 
+use std::fs::File;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
 
@@ -25,7 +28,11 @@ pub fn start(config: &Log) -> Result<(), LogError> {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
+    // A duplicate, because a protocol's parser may redirect descriptor 2 of the process for a moment.
+    let duplicate = std::io::stderr().as_fd().try_clone_to_owned();
+    let file = duplicate.map_err(|why| LogError(format!("standard error cannot be written to: {why}")))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(terminal);
+    let builder = builder.with_writer(Mutex::new(File::from(file)));
     // The module that logs would stand under the name that we use for the protected service.
     let builder = builder.with_target(false);
     // An error means that there is a log already.

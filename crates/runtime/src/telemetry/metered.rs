@@ -1,8 +1,10 @@
 //! Decorators around core's ports that count what passes through them, and change nothing.
 //!
-//! On the way of an operation they cost two readings of the clock and a few atomic additions.
+//! On the way of an operation they cost a few atomic additions. Reading the clock twice costs more
+//! than all of them together (80 ns on a virtual machine), so only some decisions are timed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use portcullis_core::BoxFuture;
@@ -13,19 +15,35 @@ use prometheus::IntCounter;
 
 use super::{Metrics, TargetMetrics};
 
-/// Counts decisions and their time, for one target.
+/// One decision in so many is timed. It is a prime, so that no rhythm of a client's operations
+/// falls in with it.
+const TIMED: u32 = 17;
+
+/// Counts all decisions and times some, for one target.
 pub struct MeteredPolicy {
-    /// What decides.
-    pub inner: Arc<dyn Policy>,
-    /// Where it is counted.
-    pub metrics: Arc<TargetMetrics>,
+    inner: Arc<dyn Policy>,
+    metrics: Arc<TargetMetrics>,
+    turn: AtomicU32,
+}
+
+impl MeteredPolicy {
+    /// Counts what `inner` decides.
+    pub const fn new(inner: Arc<dyn Policy>, metrics: Arc<TargetMetrics>) -> Self {
+        Self { inner, metrics, turn: AtomicU32::new(0) }
+    }
+
+    fn timed(&self, question: &Question<'_>) -> Arc<Ruling> {
+        let begin = Instant::now();
+        let ruling = self.inner.decide(question);
+        self.metrics.decision_seconds.observe(begin.elapsed().as_secs_f64());
+        ruling
+    }
 }
 
 impl Policy for MeteredPolicy {
     fn decide(&self, question: &Question<'_>) -> Arc<Ruling> {
-        let begin = Instant::now();
-        let ruling = self.inner.decide(question);
-        self.metrics.decision_seconds.observe(begin.elapsed().as_secs_f64());
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let ruling = if turn.is_multiple_of(TIMED) { self.timed(question) } else { self.inner.decide(question) };
         let first = question.effects.list().first();
         let action = first.and_then(|effect| self.metrics.actions.get(&effect.action));
         action.unwrap_or(&self.metrics.unknown_action).of(&ruling.decision).inc();

@@ -109,7 +109,7 @@ impl Metrics {
             )?,
             decision_seconds: to.histograms(
                 "portcullis_decision_seconds",
-                "How long policy took to decide.",
+                "How long policy took to decide; one decision in 17 is timed.",
                 target,
             )?,
             outcomes: to.counters(
