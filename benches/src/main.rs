@@ -1,51 +1,117 @@
-//! The gate beside a direct connection, HAProxy and PgBouncer: one run, one machine, one table.
-#![expect(clippy::print_stdout, reason = "a program for the terminal")]
+//! The program behind `cargo xtask bench`: which parts are measured, and where the figures go.
+//!
+//! It does not know how a figure is measured; each part is a module of its name.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
-mod arena;
-mod client;
+mod leg;
+mod load;
 mod machine;
-mod measure;
 mod memory;
-mod pgbench;
+mod process;
 mod report;
-mod streams;
+mod rounds;
+mod scene;
+mod table;
+mod wire;
 
-use std::fs;
-use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
-use arena::Arena;
-use measure::{Plan, Workload};
+use load::{Load, Mode};
+use report::Section;
 
-/// Compares, and writes benches/RESULTS.md. `cargo xtask bench` calls this.
+/// Measure the gate beside a direct connection, HAProxy and PgBouncer, and its memory.
 #[derive(Parser)]
 struct Options {
-    /// Short, and to the terminal alone.
+    /// A short run that shows that everything works; it prints its figures and keeps none.
     #[arg(long)]
     quick: bool,
-    /// Leaves the gate out.
+    /// Only these parts (repeat, or separate by commas). All of them by default.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// How long each run of pgbench lasts. [default: 5, quick: 2]
     #[arg(long)]
-    without_gate: bool,
+    seconds: Option<u32>,
+    /// How often everything is run; a table shows medians. [default: 5, quick: 3]
+    #[arg(long)]
+    rounds: Option<usize>,
 }
 
-fn main() -> anyhow::Result<()> {
-    let options = Options::parse();
-    // An error means that it is installed already.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let plan = if options.quick { Plan::QUICK } else { Plan::FULL };
-    println!("bench: starting the parts");
-    let arena = Arena::start(!options.without_gate, plan.rows)?;
-    let table = measure::run(&arena, &Workload::ALL, plan)?;
-    drop(arena);
-    let memory = if options.without_gate { None } else { Some(memory::run(plan)?) };
-    let text = report::write(&machine::describe()?, plan, &table, memory.as_ref());
-    if options.quick {
-        println!("\n{text}");
-        return Ok(());
+/// What can be measured by itself.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// pgbench with the simple protocol.
+    Simple,
+    /// pgbench with the extended protocol.
+    Extended,
+    /// pgbench with prepared statements.
+    Prepared,
+    /// A million rows by SELECT and by COPY.
+    Rows,
+    /// Memory of idle sessions, a large result and a large COPY.
+    Memory,
+}
+
+impl Part {
+    fn loads(self) -> Vec<Load> {
+        let pgbench = |mode| vec![Load::Pgbench { mode, clients: 1 }, Load::Pgbench { mode, clients: 16 }];
+        match self {
+            Self::Simple => pgbench(Mode::Simple),
+            Self::Extended => pgbench(Mode::Extended),
+            Self::Prepared => pgbench(Mode::Prepared),
+            Self::Rows => vec![Load::Select, Load::Copy],
+            Self::Memory => Vec::new(),
+        }
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
-    fs::write(&path, &text)?;
-    println!("\n{text}\nbench: written to {}", path.display());
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    let all = Part::value_variants();
+    let parts = if options.only.is_empty() { all } else { &options.only };
+    let loads: Vec<Load> = parts.iter().copied().flat_map(Part::loads).collect();
+    let complete = loads.len() == all.iter().copied().flat_map(Part::loads).count();
+    if !loads.is_empty() {
+        let seconds = options.seconds.unwrap_or(if options.quick { 2 } else { 5 });
+        let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 5 });
+        let text = speed(&loads, seconds, rounds)?;
+        publish(Section::Speed, &text, complete && !options.quick)?;
+    }
+    if parts.contains(&Part::Memory) {
+        publish(Section::Memory, &memory::measure(options.quick)?, !options.quick)?;
+    }
+    Ok(())
+}
+
+/// Measures the loads and returns the section's text.
+fn speed(loads: &[Load], seconds: u32, rounds: usize) -> anyhow::Result<String> {
+    let scene = scene::Scene::start()?;
+    let plan = rounds::Plan { loads, rounds, duration: Duration::from_secs(u64::from(seconds)) };
+    let before = machine::load_average()?;
+    let runs = rounds::measure(&scene, &plan)?;
+    let about = format!(
+        "{}\n\n{rounds} rounds, {seconds} s for each run of pgbench; load of the machine before: {before}, after: {}.",
+        machine::describe(&scene.gate, &scene.postgres)?,
+        machine::load_average()?,
+    );
+    Ok(format!("{about}\n\n{}", table::speed(loads, &runs)))
+}
+
+fn publish(section: Section, text: &str, keep: bool) -> anyhow::Result<()> {
+    println!("{text}");
+    if keep {
+        println!("written to {}", report::write(section, text)?.display());
+    }
     Ok(())
 }

@@ -1,146 +1,201 @@
-//! The gate's memory: many idle sessions, and streams that are larger than it may ever hold.
+//! The gate's memory: idle sessions, a large result, a large COPY in.
+//!
+//! Resident memory is sampled all the while; a table shows where it was before, at most and after.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
-use bytes::Bytes;
-use futures::{SinkExt, StreamExt, TryStreamExt};
+use anyhow::{Context, anyhow};
 use portcullis_testkit::issuer::Issuer;
 use portcullis_testkit::servers::{Gate, Postgres, Version};
-use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::arena::{self, Between, Leg};
-use crate::client::connect;
-use crate::machine::resident;
-use crate::measure::Plan;
-use crate::streams::select;
+use crate::leg::ClientLeg;
+use crate::machine;
+use crate::process::resident;
+use crate::scene::{PERSON, start_gate, token};
+use crate::wire::{Client, Login, trusting};
 
+/// Threads that open sessions.
+const OPENERS: usize = 8;
 const SAMPLE: Duration = Duration::from_millis(20);
-/// Connections that are opened at a time.
-const OPENING: usize = 8;
-/// A row of the streams, in bytes.
-const ROW: u32 = 1000;
+/// How long memory is watched after the work is done.
+const SETTLE: Duration = Duration::from_secs(2);
+/// How long the client stops reading in the middle of a result.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Bytes in a row of the large results.
+const ROW: usize = 1_000;
+/// Rows in one `CopyData` message.
+const ROWS_AT_ONCE: usize = 64;
 
-/// All figures in bytes.
-#[derive(Debug)]
-pub(crate) struct Memory {
-    pub(crate) sessions: u32,
-    pub(crate) idle_plain: u64,
-    pub(crate) idle_tls: u64,
-    pub(crate) select: Stream,
-    pub(crate) copy_in: Stream,
+/// How much is done.
+struct Amounts {
+    sessions: usize,
+    megabytes: usize,
 }
 
-/// The gate's memory around one stream.
-#[derive(Debug)]
-pub(crate) struct Stream {
-    pub(crate) megabytes: u32,
-    pub(crate) before: u64,
-    pub(crate) most: u64,
+/// Resident memory in KiB over one piece of work.
+#[derive(Debug, Clone, Copy)]
+struct Memory {
+    before: u64,
+    most: u64,
+    after: u64,
+    taken: Duration,
 }
 
-pub(crate) fn run(plan: Plan) -> anyhow::Result<Memory> {
-    raise_file_limit()?;
-    let connections = (plan.sessions + 50).to_string();
-    let settings = [("max_connections", connections.as_str()), ("shared_buffers", "'64MB'")];
-    let postgres = Postgres::start_with(Version::V18, &settings)?;
-    postgres.sql_as_app("CREATE UNLOGGED TABLE taken (text text)")?;
+/// Measures everything and returns the section's text.
+pub(crate) fn measure(quick: bool) -> anyhow::Result<String> {
+    let amounts =
+        if quick { Amounts { sessions: 200, megabytes: 200 } } else { Amounts { sessions: 2_000, megabytes: 2_000 } };
+    let postgres = Postgres::start_with(
+        Version::V18,
+        &[("max_connections", "2200"), ("wal_level", "minimal"), ("max_wal_senders", "0")],
+    )?;
+    prepare(&postgres)?;
     let issuer = Issuer::start_blocking()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let on = |way: Way| -> anyhow::Result<(Gate, Leg)> {
-        let gate = arena::gate(&issuer, &postgres)?;
-        let authority = (way == Way::Tls).then(|| gate.authority());
-        let port = gate.port("shop")?;
-        let password = arena::token(&issuer);
-        Ok((gate, Leg { between: Between::Gate, port, password, authority, direct_tls: false }))
-    };
-    let idle = |way| {
-        println!("bench: {} idle sessions, {way:?}", plan.sessions);
-        let (gate, leg) = on(way)?;
-        runtime.block_on(idle(&gate, &leg, plan.sessions))
-    };
-    let (idle_plain, idle_tls) = (idle(Way::Plain)?, idle(Way::Tls)?);
-    println!("bench: streams of {} MB", plan.stream_mb);
-    let (gate, leg) = on(Way::Plain)?;
-    let select = watch(&gate, plan.stream_mb, || runtime.block_on(read(&leg, plan.stream_mb)))?;
-    let copy_in = watch(&gate, plan.stream_mb, || runtime.block_on(copy(&leg, plan.stream_mb)))?;
-    Ok(Memory { sessions: plan.sessions, idle_plain, idle_tls, select, copy_in })
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Plain,
-    Tls,
-}
-
-/// The gate's memory for each of `count` sessions that have run a statement and now idle.
-async fn idle(gate: &Gate, leg: &Leg, count: u32) -> anyhow::Result<u64> {
-    // The first session pays for what all share.
-    let first = connect(leg).await?;
-    first.query("SELECT count(*) FROM taken", &[]).await?;
-    let before = resident(gate.process_id())?;
-    let opening = futures::stream::iter(0..count).map(|_| async {
-        let client = connect(leg).await?;
-        client.query("SELECT count(*) FROM taken", &[]).await?;
-        anyhow::Ok(client)
-    });
-    let clients: Vec<_> = opening.buffer_unordered(OPENING).try_collect().await?;
-    // Two checkpoints of the recorder, so that what it still writes is written.
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    let after = resident(gate.process_id())?;
-    ensure!(clients.iter().all(|client| !client.is_closed()), "a session did not stay:\n{}", gate.log());
-    Ok(after.saturating_sub(before) / u64::from(count))
-}
-
-async fn read(leg: &Leg, megabytes: u32) -> anyhow::Result<()> {
-    let rows = megabytes * (1_000_000 / ROW);
-    let sql = format!("SELECT repeat('x', {ROW}) FROM generate_series(1, {rows})");
-    let read = select(&connect(leg).await?, &sql).await?;
-    ensure!(read == u64::from(rows), "read {read} rows of {rows}");
-    Ok(())
-}
-
-async fn copy(leg: &Leg, megabytes: u32) -> anyhow::Result<()> {
-    let client = connect(leg).await?;
-    // PostgreSQL reads every row and keeps none, so that no disk is measured.
-    let mut sink = std::pin::pin!(client.copy_in::<_, Bytes>("COPY taken FROM STDIN WHERE text = 'never'").await?);
-    let megabyte: String = std::iter::repeat_n("x".repeat(ROW as usize - 1) + "\n", 1_000_000 / ROW as usize).collect();
-    let megabyte = Bytes::from(megabyte);
-    for _ in 0..megabytes {
-        sink.send(megabyte.clone()).await?;
+    let gate = start_gate(&issuer, &postgres)?;
+    let about = machine::describe(&gate, &postgres)?;
+    drop(gate);
+    let mut rows = Vec::new();
+    for leg in ClientLeg::ALL {
+        rows.extend(idle(&issuer, &postgres, leg, amounts.sessions)?);
+        rows.extend(bulk(&issuer, &postgres, leg, amounts.megabytes)?);
     }
-    sink.as_mut().finish().await?;
-    Ok(())
+    let head = "| client leg | what | before | at most | after | took |\n|---|---|---|---|---|---|";
+    let note = "Resident memory of the gate, sampled 50 times a second. Each idle session has run one statement; \
+                the client of the large result stops reading for two seconds in its middle.";
+    Ok(format!("{about}\n\n{head}\n{}\n\n{note}", rows.join("\n")))
 }
 
-/// Samples the gate's memory while `work` runs.
-fn watch(gate: &Gate, megabytes: u32, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Stream> {
+/// Opens sessions that stay open until all are.
+fn idle(issuer: &Issuer, postgres: &Postgres, leg: ClientLeg, sessions: usize) -> anyhow::Result<Vec<String>> {
+    println!("{sessions} idle sessions ({leg})");
+    let gate = start_gate(issuer, postgres)?;
+    let login = login(&gate, issuer, leg)?;
+    // What the first session brings about is not counted to any session.
+    open(&login)?;
+    let mut held = Vec::new();
+    let memory = watch(&gate, || {
+        held = open_many(&login, sessions)?;
+        Ok(())
+    })?;
+    let each = kibibytes_each(memory.after.saturating_sub(memory.before), held.len());
+    let what = format!("{} idle sessions: {each:.1} KiB each", held.len());
+    Ok(vec![memory.row(leg, &what)])
+}
+
+fn open_many(login: &Login, sessions: usize) -> anyhow::Result<Vec<Client>> {
+    let share = |opener: usize| sessions / OPENERS + usize::from(opener < sessions % OPENERS);
+    thread::scope(|scope| {
+        let openers: Vec<_> = (0..OPENERS)
+            .map(|opener| scope.spawn(move || (0..share(opener)).map(|_| open(login)).collect::<Result<Vec<_>, _>>()))
+            .collect();
+        let mut clients = Vec::with_capacity(sessions);
+        for opener in openers {
+            clients.extend(opener.join().map_err(|_| anyhow!("a thread that opens sessions panicked"))??);
+        }
+        Ok(clients)
+    })
+}
+
+fn open(login: &Login) -> anyhow::Result<Client> {
+    let mut client = Client::connect(login)?;
+    client.run("select 1", |_| ())?;
+    Ok(client)
+}
+
+/// A large result by SELECT, and a large COPY in.
+fn bulk(issuer: &Issuer, postgres: &Postgres, leg: ClientLeg, megabytes: usize) -> anyhow::Result<Vec<String>> {
+    let gate = start_gate(issuer, postgres)?;
+    let mut client = open(&login(&gate, issuer, leg)?)?;
+    let rows = megabytes * 1_000_000 / ROW;
+    println!("a result of {megabytes} MB ({leg})");
+    let select = format!("select repeat('x', {ROW}) from generate_series(1, {rows})");
+    let half = u64::try_from(rows * ROW / 2)?;
+    let mut paused = false;
+    let mut bytes = 0;
+    let out = watch(&gate, || {
+        bytes = client.run(&select, |so_far| {
+            if so_far > half && !paused {
+                paused = true;
+                sleep(PAUSE);
+            }
+        })?;
+        Ok(())
+    })?;
+    println!("a COPY of {megabytes} MB ({leg})");
+    let line = ["x".repeat(ROW - 1).as_str(), "\n"].concat();
+    let piece = line.repeat(ROWS_AT_ONCE);
+    let into = watch(&gate, || client.feed("copy sink from stdin", piece.as_bytes(), rows / ROWS_AT_ONCE))?;
+    let fed = piece.len() * (rows / ROWS_AT_ONCE);
+    Ok(vec![
+        out.row(leg, &format!("a result of {:.2} GB", gigabytes(bytes))),
+        into.row(leg, &format!("a COPY FROM STDIN of {:.2} GB", gigabytes(u64::try_from(fed)?))),
+    ])
+}
+
+/// Does `work` while the gate's memory is sampled.
+fn watch(gate: &Gate, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Memory> {
     let process = gate.process_id();
     let before = resident(process)?;
-    let most = Arc::new(AtomicU64::new(before));
-    let done = Arc::new(AtomicBool::new(false));
-    let sampler = thread::spawn({
-        let (most, done) = (Arc::clone(&most), Arc::clone(&done));
-        move || {
+    let (most, done) = (AtomicU64::new(before), AtomicBool::new(false));
+    let begun = Instant::now();
+    let (worked, taken) = thread::scope(|scope| {
+        scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                most.fetch_max(resident(process).unwrap_or_default(), Ordering::Relaxed);
-                thread::sleep(SAMPLE);
+                most.fetch_max(resident(process).unwrap_or(0), Ordering::Relaxed);
+                sleep(SAMPLE);
             }
-        }
+        });
+        let worked = work();
+        let taken = begun.elapsed();
+        sleep(SETTLE);
+        done.store(true, Ordering::Relaxed);
+        (worked, taken)
     });
-    let result = work();
-    done.store(true, Ordering::Relaxed);
-    sampler.join().ok().context("the sampler failed")?;
-    result?;
-    Ok(Stream { megabytes, before, most: most.load(Ordering::Relaxed) })
+    worked.with_context(|| format!("the gate's log:\n{}", gate.log()))?;
+    let after = resident(process)?;
+    Ok(Memory { before, most: most.into_inner().max(after), after, taken })
 }
 
-/// Every session is two sockets in the gate and one here.
-fn raise_file_limit() -> anyhow::Result<()> {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).context("cannot raise the limit of open files")
+impl Memory {
+    fn row(self, leg: ClientLeg, what: &str) -> String {
+        let [before, most, after] = [self.before, self.most, self.after].map(mebibytes);
+        let taken = self.taken.as_secs_f64();
+        format!("| {leg} | {what} | {before:.1} MiB | {most:.1} MiB | {after:.1} MiB | {taken:.1} s |")
+    }
+}
+
+fn login(gate: &Gate, issuer: &Issuer, leg: ClientLeg) -> anyhow::Result<Login> {
+    let tls = match leg {
+        ClientLeg::Plain => None,
+        ClientLeg::Tls => Some(trusting(&gate.authority())?),
+    };
+    let database = Postgres::DATABASE.to_owned();
+    Ok(Login { port: gate.port("shop")?, user: PERSON.to_owned(), password: token(issuer), database, tls })
+}
+
+/// A table that takes every row and keeps none.
+fn prepare(postgres: &Postgres) -> anyhow::Result<()> {
+    postgres.sql_as_app(
+        "create table sink (line text);
+         create function forget() returns trigger language plpgsql as 'begin return null; end';
+         create trigger forget before insert on sink for each row execute function forget();",
+    )?;
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn mebibytes(kibibytes: u64) -> f64 {
+    kibibytes as f64 / 1024.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn gigabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e9
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn kibibytes_each(kibibytes: u64, count: usize) -> f64 {
+    kibibytes as f64 / count.max(1) as f64
 }
