@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use portcullis_core::gate::TargetSpec;
 use portcullis_core::protocol::ServeError;
 
@@ -84,7 +85,8 @@ async fn ask(
         parameter("application_name", "portcullis catalogue"),
         parameter("client_encoding", "UTF8"),
     ];
-    let mut end = target::log_in(Arc::new(spec), login, &Startup { minor: 0, parameters }).await?;
+    let mut end =
+        target::log_in(Arc::new(spec), login, &Startup { minor: 0, parameters }, &mut BytesMut::new()).await?;
     let found = rows(end.stream(), query).await?;
     postgres.lookups.put(database.to_owned(), end);
     Ok(found)

@@ -65,6 +65,10 @@ async fn admit<'p>(
             tell(&mut stream, &report).await;
             Err(why)
         }
+        Err(Failed::Relay(said, why)) => {
+            leave_with(&mut stream, &said).await;
+            Err(why)
+        }
     }
 }
 
@@ -76,6 +80,8 @@ enum Failed {
     Refused(Refusal),
     /// The client is told this, the operator that.
     Tell(Report, ServeError),
+    /// The client is told what the target said.
+    Relay(BytesMut, ServeError),
 }
 
 impl From<ServeError> for Failed {
@@ -131,10 +137,13 @@ async fn log_in(
         Answer::Ask(_) => return Err(Failed::Refused(Refusal::NobodyToAsk)),
         Answer::Refuse(refusal) => return Err(Failed::Refused(refusal)),
     };
-    let dialled = session
-        .dial(&connection, |spec| target::log_in(spec, postgres.config.login_for(startup.user()), startup))
-        .await;
-    let target = dialled.map_err(|why| Failed::Tell(unreachable_target(&why), why))?;
+    let mut said = BytesMut::new();
+    let login = postgres.config.login_for(startup.user());
+    let dialled = session.dial(&connection, |spec| target::log_in(spec, login, startup, &mut said)).await;
+    let target = dialled.map_err(|why| {
+        session.close(format!("the login at the target failed: {why}"));
+        if said.is_empty() { Failed::Tell(unreachable_target(&why), why) } else { Failed::Relay(said, why) }
+    })?;
     let login = TargetLogin::welcome(target, &connection, stream, &key).await?;
     Ok(Established { session, connection, login, key, database: startup.database().to_owned() })
 }
@@ -171,7 +180,11 @@ fn too_busy() -> Failed {
 async fn tell(stream: &mut BoxStream, report: &Report) {
     let mut out = BytesMut::new();
     write::report(&mut out, Severity::Fatal, report);
-    let _ = packets::send(stream, &out).await;
+    leave_with(stream, &out).await;
+}
+
+async fn leave_with(stream: &mut BoxStream, said: &[u8]) {
+    let _ = packets::send(stream, said).await;
     let _ = tokio::io::AsyncWriteExt::shutdown(stream).await;
 }
 
@@ -180,6 +193,6 @@ pub(crate) async fn probe(postgres: &Postgres, gate: Gate) -> Result<(), ServeEr
     let spec = Arc::new(gate.target().clone());
     let startup =
         Startup { minor: 0, parameters: vec![("user".into(), String::new()), ("database".into(), "postgres".into())] };
-    let end = target::log_in(spec, &postgres.config.login, &startup).await?;
+    let end = target::log_in(spec, &postgres.config.login, &startup, &mut BytesMut::new()).await?;
     end.goodbye().await
 }

@@ -185,16 +185,22 @@ impl<'p> Relay<'p> {
         moved |= self.hear_lookup(cx)?;
         moved |= self.hear_target(cx)?;
         moved |= self.hear_client(cx)?;
-        match self.target.poll_flush(cx) {
+        // Where an outbox is full, the other side is not listened to, and has to be once it is empty.
+        let (target_full, client_full) = (self.target.peek().waiting() >= FULL, self.to_client.waiting() >= FULL);
+        let sent_on = match self.target.poll_flush(cx) {
             Poll::Ready(Err(why)) => return Err(End::Broken(ServeError::TargetIo(why))),
-            Poll::Ready(Ok(())) | Poll::Pending => {}
-        }
-        match self.to_client.poll_send(cx, &mut self.client) {
+            Poll::Ready(Ok(())) => true,
+            Poll::Pending => false,
+        };
+        let sent_back = match self.to_client.poll_send(cx, &mut self.client) {
             Poll::Ready(Err(why)) => return Err(End::Broken(ServeError::ClientIo(why))),
-            Poll::Ready(Ok(())) => self.check_over()?,
-            Poll::Pending => {}
-        }
-        Ok(moved)
+            Poll::Ready(Ok(())) => {
+                self.check_over()?;
+                true
+            }
+            Poll::Pending => false,
+        };
+        Ok(moved || (target_full && sent_on) || (client_full && sent_back))
     }
 
     /// Whether the session has come to its end, now that the client has heard everything.

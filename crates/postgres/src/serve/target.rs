@@ -70,15 +70,21 @@ impl TargetLogin {
     }
 }
 
-/// Connects and logs in, and asks for the search path.
-pub(super) async fn log_in(spec: Arc<TargetSpec>, login: &Login, startup: &Startup) -> Result<TargetEnd, ServeError> {
+/// Connects and logs in, and asks for the search path. Where the target refuses for a reason that
+/// the client has a right to know, its error is left in `said`.
+pub(super) async fn log_in(
+    spec: Arc<TargetSpec>,
+    login: &Login,
+    startup: &Startup,
+    said: &mut BytesMut,
+) -> Result<TargetEnd, ServeError> {
     let (mut stream, certificate) = connect(spec.connector.as_ref()).await?;
     let mut out = BytesMut::new();
     write::message(&mut out, &startup_message(login, startup));
     send(&mut stream, &out).await.map_err(ServeError::TargetIo)?;
-    auth::authenticate(&mut stream, login, certificate.as_deref()).await?;
+    auth::authenticate(&mut stream, login, certificate.as_deref(), said).await?;
     let mut greeting = Greeting::default();
-    greet(&mut stream, &mut greeting).await?;
+    greet(&mut stream, &mut greeting, said).await?;
     greeting.path = search_path(&mut stream).await?;
     Ok(TargetEnd::new(stream, greeting))
 }
@@ -115,7 +121,7 @@ fn startup_message(login: &Login, startup: &Startup) -> StartupMessage {
 }
 
 /// Reads what the target says between its OK and its first `ReadyForQuery`.
-async fn greet(stream: &mut BoxStream, greeting: &mut Greeting) -> Result<(), ServeError> {
+async fn greet(stream: &mut BoxStream, greeting: &mut Greeting, said: &mut BytesMut) -> Result<(), ServeError> {
     for _ in 0..MAX_GREETINGS {
         let packet = from_target(stream, MAX_GREETING).await?;
         match packet.tag {
@@ -134,7 +140,7 @@ async fn greet(stream: &mut BoxStream, greeting: &mut Greeting) -> Result<(), Se
                 greeting.key = Some((process.cast_unsigned(), Bytes::copy_from_slice(body.rest())));
             }
             b'Z' => return Ok(()),
-            b'E' => return Err(refused(&packet)),
+            b'E' => return Err(refused(&packet, said)),
             tag => return Err(unexpected(tag)),
         }
     }
@@ -143,11 +149,15 @@ async fn greet(stream: &mut BoxStream, greeting: &mut Greeting) -> Result<(), Se
 
 impl Greeting {
     fn keep(&mut self, packet: &Packet) {
-        self.frames.extend_from_slice(&[packet.tag]);
-        let length = u32::try_from(packet.body.len().saturating_add(4)).unwrap_or(u32::MAX);
-        self.frames.extend_from_slice(&length.to_be_bytes());
-        self.frames.extend_from_slice(&packet.body);
+        append(&mut self.frames, packet);
     }
+}
+
+fn append(frames: &mut BytesMut, packet: &Packet) {
+    frames.extend_from_slice(&[packet.tag]);
+    let length = u32::try_from(packet.body.len().saturating_add(4)).unwrap_or(u32::MAX);
+    frames.extend_from_slice(&length.to_be_bytes());
+    frames.extend_from_slice(&packet.body);
 }
 
 /// Asks for the schemas that the session's search path really means.
@@ -171,7 +181,7 @@ pub(super) async fn rows(stream: &mut BoxStream, query: &str) -> Result<Vec<Vec<
             b'D' => return Err(ServeError::Target("it answers a catalogue query with too many rows".into())),
             b'T' | b'C' | b'S' | b'N' | b'A' => {}
             b'Z' => return Ok(found),
-            b'E' => return Err(refused(&packet)),
+            b'E' => return Err(refused(&packet, &mut BytesMut::new())),
             tag => return Err(unexpected(tag)),
         }
     }
@@ -196,16 +206,24 @@ fn row(body: &[u8]) -> Result<Vec<String>, crate::wire::WireError> {
 }
 
 /// What a target said instead of yes. Its message may quote roles and databases, so it is for the
-/// operator alone.
-fn refused(packet: &Packet) -> ServeError {
+/// operator, unless it is about what the client asked for.
+fn refused(packet: &Packet, said: &mut BytesMut) -> ServeError {
     match error::fields(packet.tag, &packet.body) {
-        Ok(fields) => ServeError::Target(format!(
-            "{} ({})",
-            String::from_utf8_lossy(fields.message),
-            String::from_utf8_lossy(fields.code)
-        )),
+        Ok(fields) => {
+            if is_about_the_request(fields.code) {
+                append(said, packet);
+            }
+            let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+            ServeError::Target(format!("{} ({})", text(fields.message), text(fields.code)))
+        }
         Err(why) => ServeError::Target(why.to_string()),
     }
+}
+
+/// Errors of a login that speak of the client's database and parameters or of the target's load,
+/// and never of the gate's credentials (PostgreSQL manual, appendix "PostgreSQL Error Codes").
+const fn is_about_the_request(code: &[u8]) -> bool {
+    matches!(code, b"3D000" | b"22023" | b"42704" | b"53300" | b"55000" | b"57P01" | b"57P03")
 }
 
 fn unexpected(tag: u8) -> ServeError {

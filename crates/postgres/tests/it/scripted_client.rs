@@ -139,7 +139,7 @@ impl Client {
         let mut body = vec![0; length as usize - 4];
         self.stream.read_exact(&mut body).await.ok()?;
         // A stream without end is not kept.
-        if reply.bytes.len() < 1 << 20 {
+        if reply.bytes.len() < 1 << 20 || header[0] != b'D' {
             reply.bytes.extend_from_slice(&header);
             reply.bytes.extend_from_slice(&body);
             reply.tags.push(header[0]);

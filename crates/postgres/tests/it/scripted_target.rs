@@ -6,6 +6,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::scripted_client::frame;
 
+/// Bytes of the value that `SELECT huge` answers: more than any buffer on the way holds.
+pub(crate) const HUGE: usize = 8 << 20;
+
 /// Serves one connection until it ends.
 pub(crate) async fn serve(mut stream: BoxStream) {
     // The client's leaving is how every connection ends.
@@ -90,7 +93,9 @@ async fn run(stream: &mut BoxStream, text: &str, describe: bool) -> std::io::Res
         stream.flush().await?;
         return Err(std::io::ErrorKind::ConnectionReset.into());
     }
-    if text.contains("current_schemas") {
+    if text.contains("huge") {
+        reply.extend(row(&"x".repeat(HUGE)));
+    } else if text.contains("current_schemas") {
         reply.extend(row("public"));
     } else if text.contains("pg_class") {
         reply.extend(frame(b'D', b"\0\x02\0\0\0\x06people\0\0\0\x06public"));

@@ -1,6 +1,7 @@
 //! Statements and portals: decided when parsed and again when run, in order, whatever is pipelined.
 
 use crate::scripted_client::{bind, execute, extended, frame, parse, sync};
+use crate::scripted_target;
 use crate::stage::{Stage, within};
 
 #[tokio::test]
@@ -105,4 +106,17 @@ async fn after_the_path_was_changed_inside_a_transaction_every_holder_is_meant()
     }
     let effects = &stage.gate.recorder.of("operation")[2]["effects"];
     assert_eq!(effects[0]["resource"]["path"], serde_json::json!(["shop", "public", "people"]));
+}
+
+#[tokio::test]
+async fn a_value_larger_than_every_buffer_passes_whole() {
+    let stage = Stage::new();
+    let mut client = stage.client().await;
+    client.send(&frame(b'Q', b"SELECT huge\0")).await;
+    // The client dawdles, so that every buffer on the way fills.
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let reply = within(client.until_ready()).await;
+    assert_eq!(reply.tags, b"TDCZ");
+    assert!(reply.bytes.len() > scripted_target::HUGE);
+    assert_eq!(stage.outcomes(), ["completed"]);
 }

@@ -32,10 +32,11 @@ pub(super) async fn authenticate(
     stream: &mut BoxStream,
     login: &Login,
     certificate: Option<&[u8]>,
+    said: &mut BytesMut,
 ) -> Result<(), ServeError> {
     for _ in 0..MAX_ROUNDS {
         let packet = from_target(stream, MAX_GREETING).await?;
-        let (code, rest) = question(&packet)?;
+        let (code, rest) = question(&packet, said)?;
         match code {
             OK => return Ok(()),
             CLEARTEXT if certificate.is_some() => {
@@ -50,7 +51,7 @@ pub(super) async fn authenticate(
                 let hash = md5_hash(login.user.as_bytes(), secret.expose().as_bytes(), salt);
                 answer(stream, &Password::new(hash)).await?;
             }
-            SASL => scram(stream, rest, &secret(login)?, certificate).await?,
+            SASL => scram(stream, rest, &secret(login)?, certificate, said).await?,
             other => {
                 return Err(ServeError::Target(format!(
                     "it asks for authentication method {other}, which is not supported"
@@ -67,14 +68,14 @@ fn secret(login: &Login) -> Result<Secret<String>, ServeError> {
     login.secret().map_err(ServeError::Gate)?.ok_or_else(missing)
 }
 
-fn question(packet: &Packet) -> Result<(i32, &[u8]), ServeError> {
+fn question<'p>(packet: &'p Packet, said: &mut BytesMut) -> Result<(i32, &'p [u8]), ServeError> {
     match packet.tag {
         b'R' => {
             let mut body = Body::new(b'R', &packet.body);
             let code = body.int().map_err(|why| ServeError::Target(why.to_string()))?;
             Ok((code, body.rest()))
         }
-        b'E' => Err(refused(packet)),
+        b'E' => Err(refused(packet, said)),
         tag => Err(unexpected(tag)),
     }
 }
@@ -84,6 +85,7 @@ async fn scram(
     mechanisms: &[u8],
     secret: &Secret<String>,
     certificate: Option<&[u8]>,
+    said: &mut BytesMut,
 ) -> Result<(), ServeError> {
     let offered = |name: &str| mechanisms.split(|byte| *byte == 0).any(|known| known == name.as_bytes());
     let end_point = certificate.and_then(end_point);
@@ -98,13 +100,13 @@ async fn scram(
     let first = Bytes::copy_from_slice(scram.message());
     answer(stream, &SASLInitialResponse::new(mechanism.into(), Some(first))).await?;
     let packet = from_target(stream, MAX_GREETING).await?;
-    match question(&packet)? {
+    match question(&packet, said)? {
         (SASL_CONTINUE, data) => scram.update(data).map_err(failed)?,
         (other, _) => return Err(ServeError::Target(format!("it answers SCRAM with method {other}"))),
     }
     answer(stream, &SASLResponse::new(Bytes::copy_from_slice(scram.message()))).await?;
     let packet = from_target(stream, MAX_GREETING).await?;
-    match question(&packet)? {
+    match question(&packet, said)? {
         // The target proves here that it knows the password too.
         (SASL_FINAL, data) => scram.finish(data).map_err(failed),
         (other, _) => Err(ServeError::Target(format!("it ends SCRAM with method {other}"))),
