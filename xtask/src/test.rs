@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use clap::Args;
-use portcullis_testkit::servers::{Version, cache_folder};
+use portcullis_testkit::servers::{Build, TESTED_GATE, Version, build_gate, cache_folder};
 
 use crate::command::{cargo, output, run as run_command};
 use crate::setup::{self, Part};
@@ -22,7 +22,10 @@ pub(crate) const PARTS: [Part; 4] = [Part::Build, Part::Postgres, Part::Drivers,
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     setup::ensure(&PARTS)?;
     say_versions()?;
-    run_command(cargo(["test", "--workspace", "--quiet"]).args(&options.filter))
+    // Once and for all, so that the tests themselves need not ask cargo.
+    println!("test: building the gate");
+    let gate = build_gate(Build::Debug)?;
+    run_command(cargo(["test", "--workspace", "--quiet"]).args(&options.filter).env(TESTED_GATE, gate))
 }
 
 /// What the tests run against, so that a log tells.

@@ -9,6 +9,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -19,6 +20,8 @@ use super::{Account, Certificates, Postgres, Process, free_port};
 
 /// Starts tried before giving up: a free port may be taken by another process in between.
 const TRIES: u32 = 3;
+/// Names the debug build of the gate that tests run.
+pub const TESTED_GATE: &str = "PORTCULLIS_TESTED_GATE";
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// Which build of the gate.
@@ -300,8 +303,28 @@ fn is_ready(port: u16) -> bool {
     ask().unwrap_or(false)
 }
 
-/// Builds the gate from this checkout and returns its binary. An unchanged gate costs a second.
+/// Builds the gate from this checkout, once in a process, and returns its binary. Tests take the
+/// binary in the variable [`TESTED_GATE`] instead where `cargo xtask test` has built it for all.
 pub fn build_gate(build: Build) -> anyhow::Result<PathBuf> {
+    static DEBUG: Mutex<Option<PathBuf>> = Mutex::new(None);
+    static RELEASE: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let built = match build {
+        Build::Debug => &DEBUG,
+        Build::Release => &RELEASE,
+    };
+    if let (Build::Debug, Some(binary)) = (build, std::env::var_os(TESTED_GATE)) {
+        return Ok(PathBuf::from(binary));
+    }
+    let mut built = built.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(binary) = built.as_ref() {
+        return Ok(binary.clone());
+    }
+    let binary = run_cargo(build)?;
+    *built = Some(binary.clone());
+    Ok(binary)
+}
+
+fn run_cargo(build: Build) -> anyhow::Result<PathBuf> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));
     cargo.args(["build", "--quiet", "--package", "portcullis", "--message-format=json-render-diagnostics"]);

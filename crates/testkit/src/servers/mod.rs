@@ -17,7 +17,7 @@ mod template;
 pub use account::Account;
 pub use cache::{Missing, cache_folder, need};
 pub use certificates::Certificates;
-pub use gate::{Build, Gate, GateConfig, GateTarget, Policies, build_gate};
+pub use gate::{Build, Gate, GateConfig, GateTarget, Policies, TESTED_GATE, build_gate};
 pub use haproxy::Haproxy;
 pub use pgbouncer::{ClientLeg, PgBouncer};
 pub use port::free_port;
