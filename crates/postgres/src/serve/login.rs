@@ -63,10 +63,10 @@ fn token(data: &[u8]) -> Option<&[u8]> {
     let inner = data.strip_prefix(b"n,,\x01").or_else(|| data.strip_prefix(b"y,,\x01"))?.strip_suffix(b"\x01\x01")?;
     let mut found = None;
     for pair in inner.split(|byte| *byte == 1) {
-        if let Some(value) = pair.strip_prefix(b"auth=") {
-            if found.replace(value).is_some() {
-                return None;
-            }
+        if let Some(value) = pair.strip_prefix(b"auth=")
+            && found.replace(value).is_some()
+        {
+            return None;
         }
     }
     let value = found?;

@@ -119,7 +119,7 @@ async fn log_in(
             ServeError::Client("it tried to log in without TLS".into()),
         ));
     }
-    let key = postgres.cancels.mint(startup.minor).ok_or_else(|| too_busy())?;
+    let key = postgres.cancels.mint(startup.minor).ok_or_else(too_busy)?;
     startup::negotiate(stream, startup).await?;
     let application = startup.get("application_name").unwrap_or_default();
     let proof = login::proof(stream, postgres.config.client_login, gate).await?;

@@ -40,7 +40,9 @@ impl Inbox {
 
     pub(super) fn consume(&mut self, count: usize) {
         self.bytes.advance(count.min(self.bytes.len()));
-        if self.bytes.is_empty() && self.bytes.capacity() > SMALL && self.chunk == SMALL {
+        // What a long message needed is not kept for the next, whatever came behind it.
+        let kept = if self.chunk == SMALL { SMALL } else { LARGE.saturating_mul(2) };
+        if self.bytes.is_empty() && self.bytes.capacity() > kept {
             self.bytes = BytesMut::new();
         }
     }

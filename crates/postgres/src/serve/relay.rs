@@ -61,6 +61,8 @@ pub(super) struct Relay<'p> {
     ending: BoxFuture<'static, Ending>,
     draining: Option<EndReason>,
     leaving: bool,
+    /// The client has gone, and so has the target been told.
+    hung_up: bool,
     holding: bool,
 }
 
@@ -112,7 +114,9 @@ impl<'p> Relay<'p> {
         let mut conversation = Conversation::new(&database, path, Arc::clone(&catalogue));
         for (name, value) in &greeting.parameters {
             // What the target reports of the path has `$user` in it; the answer above has not.
-            if name != "search_path" {
+            if name == "search_path" {
+                conversation.began_with_path(value);
+            } else {
                 conversation
                     .reported(name, value)
                     .map_err(|_| ServeError::Target(format!("its `{name}` is `{value}`, which is not supported")))?;
@@ -139,6 +143,7 @@ impl<'p> Relay<'p> {
             cancelled: None,
             draining: None,
             leaving: false,
+            hung_up: false,
             holding: false,
         })
     }
@@ -206,7 +211,7 @@ impl<'p> Relay<'p> {
     /// Whether the session has come to its end, now that the client has heard everything.
     fn check_over(&self) -> Result<(), End> {
         if self.from_target.ended() {
-            return Err(if self.leaving || self.conversation.is_over() {
+            return Err(if self.leaving || self.hung_up || self.conversation.is_over() {
                 End::Quietly("the session was closed")
             } else {
                 let report =
@@ -287,7 +292,11 @@ impl<'p> Relay<'p> {
     fn hear_client(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         let mut moved = false;
         if self.lookup.is_none() && !self.leaving && self.target.peek().waiting() < FULL {
+            let gone = self.from_client.ended();
             moved = self.take_from_client()?;
+            if gone && !moved && !self.holding {
+                self.hang_up(cx)?;
+            }
         }
         let ahead = self.from_client.bytes().len();
         let blocked = self.holding || self.lookup.is_some() || self.target.peek().waiting() >= FULL;
@@ -298,6 +307,22 @@ impl<'p> Relay<'p> {
             Poll::Ready(Ok(more)) => Ok(moved | more),
             Poll::Ready(Err(why)) => Err(End::Broken(ServeError::ClientIo(why))),
             Poll::Pending => Ok(moved),
+        }
+    }
+
+    /// A client that went without goodbye has left what it had begun: COPY data to come, a pipeline
+    /// without its Sync. The target learns of its end as it would without a gate, and ends as well.
+    fn hang_up(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        if self.hung_up || self.target.peek().waiting() > 0 {
+            return Ok(());
+        }
+        match self.target.poll_shutdown(cx) {
+            Poll::Ready(Err(why)) => Err(End::Broken(ServeError::TargetIo(why))),
+            Poll::Ready(Ok(())) => {
+                self.hung_up = true;
+                Ok(())
+            }
+            Poll::Pending => Ok(()),
         }
     }
 
@@ -414,11 +439,10 @@ impl<'p> Relay<'p> {
 
     /// Ends what still runs on the target, then the connection to it.
     async fn stop_target(&mut self) {
-        if !self.conversation.is_answered() && !self.from_target.ended() {
-            if let Some((process, key)) = self.target_key.take() {
-                let connector = Arc::clone(&self.session.target().connector);
-                let _ = tokio::time::timeout(FAREWELL, cancel::send(connector, process, key)).await;
-            }
+        let runs = !self.conversation.is_answered() && !self.from_target.ended();
+        if let Some((process, key)) = self.target_key.take_if(|_| runs) {
+            let connector = Arc::clone(&self.session.target().connector);
+            let _ = tokio::time::timeout(FAREWELL, cancel::send(connector, process, key)).await;
         }
         let closing = std::future::poll_fn(|cx| self.target.poll_shutdown(cx));
         let _ = tokio::time::timeout(FAREWELL, closing).await;
