@@ -2,14 +2,18 @@
 //!
 //! Here is what a person sees; `scene` starts the parts, `tour` walks through them.
 
+mod interrupt;
 mod people;
 mod scene;
 mod tour;
 
-use anyhow::Context;
+use std::time::Instant;
+
 use clap::Args;
 
+use crate::command::{cargo, run as run_command};
 use crate::setup::{self, Part};
+use interrupt::Interrupt;
 use people::{PEOPLE, Person};
 use scene::Scene;
 
@@ -23,41 +27,44 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let interrupt = Interrupt::notice()?;
+    let began = Instant::now();
     setup::ensure(&[Part::Build, Part::Postgres])?;
-    println!("demo: building and starting (the first build takes some minutes)");
+    println!("demo: building the gate; the first time takes some minutes");
+    // Not the release build: it is slower to make, and nobody waits for the gate here.
+    run_command(&mut cargo(["build", "--package", "portcullis"]))?;
+    println!("demo: starting PostgreSQL, the issuer and the gate");
     let scene = Scene::start()?;
+    println!("demo: ready after {} s", began.elapsed().as_secs());
     if options.check {
-        return tour::walk(&scene);
+        return tour::walk(&scene, &interrupt);
     }
     introduce(&scene)?;
-    wait_for_interrupt()?;
+    interrupt.wait();
     println!("\ndemo: stopping");
     Ok(())
 }
 
 fn introduce(scene: &Scene) -> anyhow::Result<()> {
     println!("\nA PostgreSQL with a made-up shop, an issuer at {}, and the gate between.", scene.issuer.url());
-    println!("Paste a line; the password is a token of that person, good for eight hours.\n");
+    println!("Paste a line into another terminal; the password is that person's token, good for eight hours.\n");
     for person in &PEOPLE {
         let Person { name, about, tries, .. } = person;
         println!("{name}: {about}");
         println!("  {}", scene.login_line(person)?);
-        println!("  then try: {tries}\n");
+        println!("  then try:");
+        for line in *tries {
+            println!("    {line}");
+        }
+        println!();
     }
-    let (binary, config) = scene.binary_and_config();
-    println!("What was recorded (policies: {}):", scene.gate.policies().display());
-    for (command, what) in
-        [("sessions", "list them"), ("replay ID", "see one"), ("verify", "prove that none was changed")]
-    {
-        let folder =
-            if command == "verify" { format!(" {}", scene.gate.recordings().display()) } else { String::new() };
-        println!("  {binary} --config {config} {command}{folder}    # {what}");
-    }
+    let gate = scene.command_line();
+    println!("What the gate recorded:");
+    println!("  {gate} sessions         # who was here");
+    println!("  {gate} replay 1         # what one of them did, with every decision and its reason");
+    println!("  {gate} verify {}        # that nothing was changed afterwards", scene.gate.recordings().display());
+    println!("What it counts:\n  curl {}", scene.metrics_url());
+    println!("What it goes by; a change counts from the next statement on:\n  {}", scene.gate.policies().display());
     println!("\nCtrl-C stops everything.");
     Ok(())
-}
-
-fn wait_for_interrupt() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(tokio::signal::ctrl_c()).context("cannot wait for Ctrl-C")
 }

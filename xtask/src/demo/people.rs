@@ -15,33 +15,45 @@ pub(super) struct Person {
     /// Who that is, and what the policies say of them.
     pub(super) about: &'static str,
     /// What shows it.
-    pub(super) tries: &'static str,
+    pub(super) tries: &'static [&'static str],
 }
 
 pub(super) const AGENT: Person = Person {
     name: "agent",
     group: "agents",
     about: "an AI agent, reads the shop and changes nothing",
-    tries: "SELECT * FROM customers;   DROP TABLE customers;   COPY customers TO STDOUT;",
+    tries: &[
+        "SELECT * FROM customers;",
+        "DROP TABLE customers;              -- denied, with the reason; the session goes on",
+        "COPY customers TO STDOUT;          -- denied: nothing in bulk",
+    ],
 };
 pub(super) const VENDOR: Person = Person {
     name: "vendor",
     group: "vendors",
     about: "a vendor, reads orders and products alone",
-    tries: "SELECT * FROM orders;   SELECT * FROM customers;   DELETE FROM orders;",
+    tries: &[
+        "SELECT * FROM orders;",
+        "SELECT * FROM customers;           -- denied",
+        "SELECT email FROM orders JOIN customers ON customers.id = customer;   -- denied too",
+    ],
 };
 pub(super) const DBA: Person = Person {
     name: "dba",
     group: "dba",
     about: "a DBA, works on everything but does not leave the database",
-    tries: "UPDATE orders SET state = 'sent' WHERE id = 1;   COPY customers TO PROGRAM 'cat';",
+    tries: &[
+        "UPDATE orders SET state = 'sent' WHERE id = 1;",
+        "DELETE FROM orders;                -- needs two other DBAs: there is no WHERE",
+        "COPY customers TO PROGRAM 'cat';   -- denied to everybody",
+    ],
 };
 /// Who can log in.
 pub(super) const PEOPLE: [Person; 3] = [AGENT, VENDOR, DBA];
 
 /// Somebody whom no policy knows.
 pub(super) const INTERN: Person =
-    Person { name: "intern", group: "interns", about: "in a group without permission", tries: "anything" };
+    Person { name: "intern", group: "interns", about: "in a group without permission", tries: &[] };
 
 impl Person {
     /// What the issuer says of this person.

@@ -1,16 +1,22 @@
 //! The parts of the demo, started and wired.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use anyhow::Context;
-use portcullis_testkit::issuer::{Claims, Issuer};
+use anyhow::{Context, ensure};
+use portcullis_testkit::issuer::Issuer;
 use portcullis_testkit::servers::{Build, Gate, GateConfig, GateTarget, Policies, Postgres, Version};
 
 use super::people::Person;
 use crate::command::root;
 
 const SHOP: &str = include_str!("shop.sql");
+/// The target's name in the gate's configuration and in the sample policies.
+const TARGET: &str = "shop";
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// A running demo.
 pub(super) struct Scene {
@@ -20,10 +26,19 @@ pub(super) struct Scene {
     pub(super) postgres: Postgres,
 }
 
-/// What psql said.
+/// What psql said, and how it ended.
+#[derive(Debug)]
 pub(super) struct Said {
     pub(super) output: String,
     pub(super) errors: String,
+    pub(super) code: Option<i32>,
+}
+
+/// Whether psql speaks TLS.
+#[derive(Clone, Copy)]
+pub(super) enum Tls {
+    Verified,
+    Never,
 }
 
 impl Scene {
@@ -39,40 +54,66 @@ impl Scene {
 
     /// A line for a shell that logs `person` in.
     pub(super) fn login_line(&self, person: &Person) -> anyhow::Result<String> {
-        let token = self.gate.recordings().with_file_name(format!("{}.token", person.name));
+        let token = self.gate.config().with_file_name(format!("{}.token", person.name));
         fs::write(&token, self.issuer.mint(&person.claims()))?;
         let psql = self.postgres.program("psql");
-        let (psql, token, target) = (psql.display(), token.display(), self.address(person.name)?);
-        Ok(format!("PGPASSWORD=$(cat {token}) {psql} \"{target}\""))
+        let (psql, token, address) = (psql.display(), token.display(), self.address(person.name, Tls::Verified)?);
+        Ok(format!("PGPASSWORD=$(cat {token}) {psql} \"{address}\""))
     }
 
-    /// The binary and the configuration file, as text for a shell.
-    pub(super) fn binary_and_config(&self) -> (String, String) {
-        let command = self.gate.command(&[]);
-        (command.get_program().to_string_lossy().into_owned(), self.gate.config().display().to_string())
+    /// How a shell calls the gate's binary with this gate's configuration.
+    pub(super) fn command_line(&self) -> String {
+        let binary = self.gate.command(&[]).get_program().to_string_lossy().into_owned();
+        format!("{binary} --config {}", self.gate.config().display())
     }
 
-    /// Runs SQL through the gate as `name`, with a token of these claims, until the end of the text.
-    pub(super) fn psql(&self, name: &str, claims: &Claims, sql: &str) -> anyhow::Result<Said> {
+    /// Where Prometheus would look.
+    pub(super) fn metrics_url(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.gate.admin_port())
+    }
+
+    /// The metrics as text.
+    pub(super) fn metrics(&self) -> anyhow::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.gate.admin_port()))?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("the metrics are no HTTP answer")?;
+        ensure!(head.starts_with("HTTP/1.1 200"), "the metrics answer with `{}`", head.lines().next().unwrap_or(""));
+        Ok(body.to_owned())
+    }
+
+    /// Runs SQL through the gate as `name`, with `token` as the password, to the end of the text.
+    pub(super) fn psql(&self, name: &str, token: &str, sql: &str) -> anyhow::Result<Said> {
+        finish(self.begin(name, token, sql, Tls::Verified)?)
+    }
+
+    /// Starts psql, and hands it the whole text.
+    pub(super) fn begin(&self, name: &str, token: &str, sql: &str, tls: Tls) -> anyhow::Result<Child> {
         let mut command = Command::new(self.postgres.program("psql"));
-        command.args(["-X", "-q", "-A", "-t", "-v", "VERBOSITY=verbose", "-d", &self.address(name)?, "-f", "-"]);
-        command.env("PGPASSWORD", self.issuer.mint(claims)).env("PGCONNECT_TIMEOUT", "20");
+        command.args(["-X", "-q", "-A", "-t", "-v", "VERBOSITY=verbose", "-d", &self.address(name, tls)?, "-f", "-"]);
+        command.env("PGPASSWORD", token).env("PGCONNECT_TIMEOUT", "20");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let mut input = child.stdin.take().context("psql has no standard input")?;
         // psql that could not log in does not read; its own words say why.
-        let _ = std::io::Write::write_all(&mut input, sql.as_bytes());
-        drop(input);
-        let output = child.wait_with_output()?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        Ok(Said { output: text(&output.stdout), errors: text(&output.stderr) })
+        let _ = input.write_all(sql.as_bytes());
+        Ok(child)
     }
 
-    fn address(&self, user: &str) -> anyhow::Result<String> {
-        let (port, authority) = (self.gate.port("shop")?, self.gate.authority());
-        let database = Postgres::DATABASE;
-        Ok(format!(
-            "host=localhost port={port} dbname={database} user={user} sslmode=verify-full sslrootcert={}",
-            authority.display()
-        ))
+    fn address(&self, user: &str, tls: Tls) -> anyhow::Result<String> {
+        let (port, database) = (self.gate.port(TARGET)?, Postgres::DATABASE);
+        let tls = match tls {
+            Tls::Verified => format!("sslmode=verify-full sslrootcert={}", self.gate.authority().display()),
+            Tls::Never => String::from("sslmode=disable"),
+        };
+        Ok(format!("host=localhost port={port} dbname={database} user={user} {tls}"))
     }
+}
+
+/// Waits for psql and takes what it said.
+pub(super) fn finish(psql: Child) -> anyhow::Result<Said> {
+    let output = psql.wait_with_output()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    Ok(Said { output: text(&output.stdout), errors: text(&output.stderr), code: output.status.code() })
 }
