@@ -38,27 +38,24 @@ const fn tables() -> [[u32; 256]; 8] {
     tables
 }
 
-/// The checksum of `bytes`.
-pub(super) fn crc32c(bytes: &[u8]) -> u32 {
-    let mut sum = u32::MAX;
+/// The checksum of `first` and `bytes`, one after another.
+pub(super) fn crc32c(first: [u8; 8], bytes: &[u8]) -> u32 {
+    let mut sum = step(u32::MAX, first);
     let (eights, rest) = bytes.as_chunks::<8>();
     for eight in eights {
-        let [a, b, c, d, e, f, g, h] = *eight;
-        let [i, j, k, l] = (sum ^ u32::from_le_bytes([a, b, c, d])).to_le_bytes();
-        sum = table(7, i)
-            ^ table(6, j)
-            ^ table(5, k)
-            ^ table(4, l)
-            ^ table(3, e)
-            ^ table(2, f)
-            ^ table(1, g)
-            ^ table(0, h);
+        sum = step(sum, *eight);
     }
     for byte in rest {
         let [low, ..] = sum.to_le_bytes();
         sum = (sum >> 8) ^ table(0, low ^ byte);
     }
     !sum
+}
+
+fn step(sum: u32, eight: [u8; 8]) -> u32 {
+    let [a, b, c, d, e, f, g, h] = eight;
+    let [i, j, k, l] = (sum ^ u32::from_le_bytes([a, b, c, d])).to_le_bytes();
+    table(7, i) ^ table(6, j) ^ table(5, k) ^ table(4, l) ^ table(3, e) ^ table(2, f) ^ table(1, g) ^ table(0, h)
 }
 
 #[expect(clippy::indexing_slicing, reason = "the callers' numbers are below 8, and a byte is below 256")]
@@ -81,7 +78,8 @@ mod tests {
             (&rising, 0x46DD_794E),
             (&falling, 0x113F_DB5C),
         ] {
-            assert_eq!(crc32c(bytes), sum);
+            let (first, rest) = bytes.split_first_chunk().unwrap();
+            assert_eq!(crc32c(*first, rest), sum);
         }
     }
 }

@@ -72,6 +72,13 @@ impl Directory {
         self.0.join(LOG)
     }
 
+    /// How the name of a free tail file begins.
+    pub(super) const FREE: &str = "free-";
+
+    pub(super) fn free(&self, number: u64) -> PathBuf {
+        self.0.join(format!("{}{number}", Self::FREE))
+    }
+
     pub(super) fn sealed(&self, session: u64) -> PathBuf {
         self.0.join(format!("{session:010}.{SEALED}"))
     }
@@ -120,6 +127,11 @@ impl Directory {
     }
 }
 
+/// The session's number, if this is the path of a session's file.
+pub(super) fn number_at(path: &Path) -> Option<u64> {
+    path.file_name().and_then(|name| name.to_str()).and_then(split).map(|(number, _)| number)
+}
+
 /// The tail beside a sealed recording.
 pub(super) fn tail_of(sealed: &Path, slot: Slot) -> PathBuf {
     sealed.with_extension(slot.extension())
@@ -139,11 +151,6 @@ fn split(name: &str) -> Option<(u64, &str)> {
         return None;
     }
     number.parse().ok().filter(|number| *number > 0).map(|number| (number, extension))
-}
-
-/// The session's number, if this is the name of a session's file.
-pub(super) fn number_of(name: &str) -> Option<u64> {
-    split(name).map(|(number, _)| number)
 }
 
 /// A session's id: the gate's name and the session's number.

@@ -130,6 +130,15 @@ fn read(file: &File, at: u64) -> Option<(u64, Secret)> {
 }
 
 #[cfg(test)]
+impl Key {
+    /// Makes the key's file as it is after so many checkpoints.
+    pub(super) fn restore(path: &Path, number: u64, secret: Secret) -> io::Result<()> {
+        let disk = super::disk::RealDisk;
+        Self { file: disk.create(path)?, number, secret }.store(&disk)
+    }
+}
+
+#[cfg(test)]
 impl Secret {
     /// A secret that is none.
     pub(super) fn known(seed: [u8; 32]) -> Self {

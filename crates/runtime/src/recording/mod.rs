@@ -23,6 +23,7 @@ mod list;
 mod live;
 mod log;
 mod packer;
+mod pool;
 pub mod read;
 mod recover;
 mod root;

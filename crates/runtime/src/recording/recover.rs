@@ -163,7 +163,7 @@ fn complete(
     let torn = tails.torn.saturating_add(if continued { 0 } else { cut });
     let mut mark = Vec::new();
     let at = unix_micros(shared.clock.now());
-    tail::put(&mut mark, packer.next(&to), at, &Event::Recovered { torn }).map_err(io::Error::other)?;
+    tail::put(&mut mark, session, packer.next(&to), at, &Event::Recovered { torn }).map_err(io::Error::other)?;
     packer.line(&mut to, mark.get(FRAME..).unwrap_or_default())?;
     packer.cut(&mut to, LAST)?;
     disk.sync(&to.file)?;

@@ -48,7 +48,7 @@ pub(super) fn seal(live: &Arc<Live>, packer: &mut Packer) -> io::Result<Option<U
     };
     packer.reset();
     if let Some(tail) = &sealing.tail {
-        pack(tail, packer, &mut to).inspect_err(|why| {
+        pack(live.number, tail, packer, &mut to).inspect_err(|why| {
             if why.kind() == io::ErrorKind::InvalidData {
                 // Somebody else wrote to it: what follows could not be joined to what is sealed.
                 live.writer().end("the recording's tail was damaged");
@@ -69,8 +69,7 @@ impl Unsynced {
         shared.space.add(self.sealed.len.saturating_sub(sealing.sealed.len));
         sealing.sealed = self.sealed;
         if let Some(tail) = sealing.tail.take() {
-            // A tail that stays is told from the recording by its events' numbers.
-            let _ = std::fs::remove_file(shared.directory.tail(self.live.number, tail.slot));
+            shared.pool.give(&shared.directory, &shared.directory.tail(self.live.number, tail.slot), tail.file);
             shared.space.remove(tail.len);
         }
         drop(sealing);
@@ -81,9 +80,9 @@ impl Unsynced {
     }
 }
 
-fn pack(tail: &Tail, packer: &mut Packer, to: &mut Output<'_>) -> io::Result<()> {
+fn pack(session: u64, tail: &Tail, packer: &mut Packer, to: &mut Output<'_>) -> io::Result<()> {
     let reader = At { file: &tail.file, at: 0 }.take(tail.len);
-    let mut records = Records::new(BufReader::with_capacity(256 << 10, reader));
+    let mut records = Records::new(session, BufReader::with_capacity(256 << 10, reader));
     let mut line = Vec::new();
     let damaged = || io::Error::new(io::ErrorKind::InvalidData, "a tail does not hold what was written to it");
     loop {

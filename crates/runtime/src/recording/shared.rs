@@ -12,6 +12,7 @@ use super::disk::Disk;
 use super::format::FileHeader;
 use super::health::SpoolHealth;
 use super::live::Live;
+use super::pool::Pool;
 use super::space::Space;
 
 /// The least time between two rounds of sealing, however many sessions end: a round costs a few
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) space: Space,
+    pub(super) pool: Pool,
     pub(super) health: Arc<SpoolHealth>,
     pub(super) wake: Wake,
     /// Sessions with something new.

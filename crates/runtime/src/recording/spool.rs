@@ -16,6 +16,7 @@ use super::health::SpoolHealth;
 use super::key::Secret;
 use super::ledger::Ledger;
 use super::live::{Handle, Live};
+use super::pool::Pool;
 use super::recover::recover;
 use super::root::RootKey;
 use super::sealer::Sealer;
@@ -96,6 +97,7 @@ impl Spool {
         directory.make().map_err(|source| SpoolError::io("the folder", source))?;
         let held = directory.lock().map_err(|source| SpoolError::io("the lock", source))?;
         let held = held.ok_or_else(|| SpoolError::Locked(config.dir.display().to_string()))?;
+        Pool::clear(&directory)?;
         let (mut ledger, past) = Ledger::open(&directory, &config.gate, &*disk, first)?;
         let health = Arc::new(SpoolHealth::new());
         let space = Space::new(config.max_bytes, config.min_free_bytes, Arc::clone(&health));
@@ -110,6 +112,7 @@ impl Spool {
             disk,
             clock,
             space,
+            pool: Pool::default(),
             health,
             wake: Wake::default(),
             dirty: Mutex::default(),

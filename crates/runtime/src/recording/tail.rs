@@ -20,13 +20,14 @@ struct Line<'a> {
     event: &'a Event<'a>,
 }
 
-/// Puts an event at the end of `buffer`, which is left as it was if that fails.
-pub(super) fn put(buffer: &mut Vec<u8>, seq: u64, at: u64, event: &Event<'_>) -> Result<(), String> {
+/// Puts an event at the end of `buffer`, which is left as it was if that fails. The session is part
+/// of the checksum: files of tails are used again, and one session's events never pass for another's.
+pub(super) fn put(buffer: &mut Vec<u8>, session: u64, seq: u64, at: u64, event: &Event<'_>) -> Result<(), String> {
     let begin = buffer.len();
     buffer.extend_from_slice(&[0; FRAME]);
     let written = serde_json::to_writer(&mut *buffer, &Line { seq, at, event })
         .map_err(|why| format!("the event cannot be written as JSON: {why}"))
-        .and_then(|()| frame(buffer, begin));
+        .and_then(|()| frame(buffer, session, begin));
     if written.is_err() {
         buffer.truncate(begin);
     }
@@ -34,13 +35,13 @@ pub(super) fn put(buffer: &mut Vec<u8>, seq: u64, at: u64, event: &Event<'_>) ->
 }
 
 /// Fills in the length and the checksum of the event that begins at `begin`.
-fn frame(buffer: &mut [u8], begin: usize) -> Result<(), String> {
+fn frame(buffer: &mut [u8], session: u64, begin: usize) -> Result<(), String> {
     let split = buffer.get_mut(begin..).and_then(|record| record.split_first_chunk_mut::<FRAME>());
     let Some((head, line)) = split else { return Err(String::from("the event has no place")) };
     let length = u32::try_from(line.len()).ok().filter(|_| line.len() <= MAX_LINE);
     let length =
         length.ok_or_else(|| format!("an event of {} bytes is longer than any recording holds", line.len()))?;
-    let fields = [length.to_le_bytes(), crc32c(line).to_le_bytes()];
+    let fields = [length.to_le_bytes(), crc32c(session.to_le_bytes(), line).to_le_bytes()];
     head.iter_mut().zip(fields.into_iter().flatten()).for_each(|(to, from)| *to = from);
     Ok(())
 }
@@ -70,14 +71,15 @@ pub(super) enum Found {
 
 /// The events of a tail, one after another.
 pub(super) struct Records<R> {
+    session: u64,
     from: R,
     /// Where the next event begins.
     pub(super) at: u64,
 }
 
 impl<R: Read> Records<R> {
-    pub(super) const fn new(from: R) -> Self {
-        Self { from, at: 0 }
+    pub(super) const fn new(session: u64, from: R) -> Self {
+        Self { session, from, at: 0 }
     }
 
     /// Reads the next event into `line`. After anything but [`Found::Line`], the tail is over.
@@ -94,7 +96,7 @@ impl<R: Read> Records<R> {
         let length = length.filter(|length| *length > 0 && *length as usize <= MAX_LINE);
         if let (Some(length), Some(expected)) = (length, expected) {
             (&mut self.from).take(u64::from(length)).read_to_end(line)?;
-            if line.len() == length as usize && crc32c(line) == expected {
+            if line.len() == length as usize && crc32c(self.session.to_le_bytes(), line) == expected {
                 self.at = self.at.saturating_add(FRAME as u64 + u64::from(length));
                 return Ok(Found::Line);
             }
@@ -113,13 +115,17 @@ mod tests {
     fn tail() -> Vec<u8> {
         let mut tail = Vec::new();
         for seq in 1..=3 {
-            put(&mut tail, seq, 10, &Event::Recovered { torn: seq }).unwrap();
+            put(&mut tail, 7, seq, 10, &Event::Recovered { torn: seq }).unwrap();
         }
         tail
     }
 
     fn walk(tail: &[u8]) -> (u64, Found) {
-        let mut records = Records::new(tail);
+        walk_as(7, tail)
+    }
+
+    fn walk_as(session: u64, tail: &[u8]) -> (u64, Found) {
+        let mut records = Records::new(session, tail);
         let mut line = Vec::new();
         let mut last = 0;
         loop {
@@ -136,7 +142,7 @@ mod tests {
         let one = tail.len() / 3;
         for cut in 0..=tail.len() {
             let (last, found) = walk(&tail[..cut]);
-            assert_eq!(last as usize, cut / one, "cut at {cut}");
+            assert_eq!(last, (cut / one) as u64, "cut at {cut}");
             let torn = (cut % one) as u64;
             let expected = if torn == 0 { Found::End } else { Found::Torn { bytes: torn, at_end: true } };
             assert_eq!(found, expected, "cut at {cut}");
@@ -151,9 +157,14 @@ mod tests {
             let mut bad = tail.clone();
             bad[at] ^= 1;
             let (last, found) = walk(&bad);
-            assert_eq!(last as usize, at / one);
+            assert_eq!(last, (at / one) as u64);
             assert!(matches!(found, Found::Torn { .. }));
         }
+    }
+
+    #[test]
+    fn events_of_another_session_are_none() {
+        assert!(matches!(walk_as(8, &tail()), (0, Found::Torn { .. })));
     }
 
     #[test]

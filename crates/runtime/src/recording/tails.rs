@@ -8,47 +8,48 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, ReadError};
-use super::directory::{Slot, tail_of};
+use super::directory::{Slot, number_at, tail_of};
 use super::tail::{Found, Records, seq_of};
 
 /// A session's tails.
-pub(super) struct Tails<R> {
-    sources: VecDeque<Source<R>>,
+pub(super) struct Tails<'b> {
+    sources: VecDeque<Source<'b>>,
+    /// Whether there is any tail at all; one that was just made is empty.
+    pub(super) exist: bool,
     /// Bytes that are not whole events.
     pub(super) torn: u64,
     /// What does not look like a write that was cut off.
     pub(super) damage: Option<Damage>,
 }
 
-struct Source<R> {
+struct Source<'b> {
     path: PathBuf,
-    records: Records<R>,
+    records: Records<Box<dyn Read + Send + 'b>>,
     /// The event that was read ahead, with its number.
     ahead: Option<(u64, Vec<u8>)>,
 }
 
-impl Tails<BufReader<File>> {
+impl<'b> Tails<'b> {
     /// Opens the tails beside a recording; there may be none.
     pub(super) fn open(sealed: &Path) -> Result<Self, ReadError> {
-        let mut sources = Vec::new();
-        for slot in Slot::BOTH {
-            let path = tail_of(sealed, slot);
+        let mut sources: Vec<(PathBuf, Box<dyn Read + Send>)> = Vec::new();
+        // Only a file with a session's name has tails.
+        let session = number_at(sealed);
+        for path in session.iter().flat_map(|_| Slot::BOTH).map(|slot| tail_of(sealed, slot)) {
             match File::open(&path) {
-                Ok(file) => sources.push((path, BufReader::new(file))),
+                Ok(file) => sources.push((path, Box::new(BufReader::new(file)))),
                 Err(why) if why.kind() == io::ErrorKind::NotFound => {}
                 Err(why) => return Err(ReadError::io(&path, why)),
             }
         }
-        Self::of(sources)
+        Self::of(session.unwrap_or(0), sources)
     }
-}
 
-impl<R: Read> Tails<R> {
     /// The tails that these readers give.
-    pub(super) fn of(readers: Vec<(PathBuf, R)>) -> Result<Self, ReadError> {
-        let mut tails = Self { sources: VecDeque::new(), torn: 0, damage: None };
+    pub(super) fn of(session: u64, readers: Vec<(PathBuf, Box<dyn Read + Send + 'b>)>) -> Result<Self, ReadError> {
+        let mut tails = Self { sources: VecDeque::new(), exist: !readers.is_empty(), torn: 0, damage: None };
         for (path, reader) in readers {
-            let mut source = Source { path, records: Records::new(reader), ahead: None };
+            let mut source = Source { path, records: Records::new(session, reader), ahead: None };
             tails.read_ahead(&mut source, Vec::new())?;
             tails.sources.push_back(source);
         }
@@ -63,11 +64,6 @@ impl<R: Read> Tails<R> {
         self.sources.is_empty() && self.torn == 0 && self.damage.is_none()
     }
 
-    /// Whether the event with this number is in the tail that is read next.
-    pub(super) fn has(&self, seq: u64) -> bool {
-        self.sources.front().and_then(|source| source.ahead.as_ref()).is_some_and(|(first, _)| *first <= seq)
-    }
-
     /// Puts the next event into `line` and yields its number.
     pub(super) fn next(&mut self, line: &mut Vec<u8>) -> Result<Option<u64>, ReadError> {
         while let Some(mut source) = self.sources.pop_front() {
@@ -80,7 +76,7 @@ impl<R: Read> Tails<R> {
         Ok(None)
     }
 
-    fn read_ahead(&mut self, source: &mut Source<R>, mut line: Vec<u8>) -> Result<(), ReadError> {
+    fn read_ahead(&mut self, source: &mut Source<'b>, mut line: Vec<u8>) -> Result<(), ReadError> {
         let at = source.records.at;
         let found = source.records.next(&mut line).map_err(|why| ReadError::io(&source.path, why))?;
         match (found, seq_of(&line)) {

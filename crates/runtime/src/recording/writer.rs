@@ -112,7 +112,7 @@ impl Writer {
         if self.buffer.capacity() == 0 {
             self.buffer.reserve(FIRST_BUFFER);
         }
-        tail::put(&mut self.buffer, self.next, at, event)?;
+        tail::put(&mut self.buffer, self.session, self.next, at, event)?;
         self.next = self.next.saturating_add(1);
         Ok(())
     }
@@ -138,11 +138,11 @@ impl Writer {
         let slot = self.slot;
         let tail = match &mut self.tail {
             Some(tail) => tail,
-            none => none.insert(Tail {
-                file: shared.disk.create(&shared.directory.tail(self.session, slot))?,
-                slot,
-                len: 0,
-            }),
+            none => {
+                let path = shared.directory.tail(self.session, slot);
+                let file = shared.pool.take(&shared.directory, &*shared.disk, &path)?;
+                none.insert(Tail { file, slot, len: 0 })
+            }
         };
         shared.disk.write(&tail.file, &self.buffer, tail.len)?;
         if shared.durability == Durability::Disk {

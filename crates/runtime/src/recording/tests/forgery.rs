@@ -2,6 +2,13 @@
 
 use super::*;
 use crate::recording::SpoolError;
+use crate::recording::checkpoint::Entry;
+use crate::recording::directory::Directory;
+use crate::recording::disk::{Disk, RealDisk};
+use crate::recording::format::{FileHeader, LAST};
+use crate::recording::key::Secret;
+use crate::recording::ledger::Ledger;
+use crate::recording::packer::{Output, Packer, Sealed};
 use crate::recording::verify::{Signatures, State};
 
 /// A folder with three sessions, of which the second has several segments.
@@ -26,7 +33,7 @@ fn is_found(dir: &Path, name: &str) -> bool {
         std::fs::copy(dir.join(name), &path).unwrap();
         !verify::file(&path, None).unwrap().is_intact()
     };
-    in_folder && (!Path::new(name).extension().is_some_and(|extension| extension == "rec") || alone())
+    in_folder && (name == "checkpoints" || alone())
 }
 
 #[test]
@@ -104,12 +111,12 @@ fn a_finished_recording_cannot_be_cut() {
 
 #[test]
 fn a_removed_recording_is_missed() {
-    for number in 1..=3 {
+    for (index, number) in (1..=3).enumerate() {
         let dir = kept();
         std::fs::remove_file(recording(dir.path(), number)).unwrap();
         let report = verified(dir.path());
         assert!(!report.is_intact());
-        assert_eq!(report.files[number as usize - 1].state, State::Missing);
+        assert_eq!(report.files[index].state, State::Missing);
     }
 }
 
@@ -158,6 +165,32 @@ fn todays_key_cannot_sign_for_yesterday() {
     std::fs::write(dir.path().join("checkpoints"), &log[..log.len() - 216]).unwrap();
     let reopened = Spool::open(&config(dir.path()), Arc::new(SystemClock));
     assert!(matches!(reopened, Err(SpoolError::Key(_))), "{reopened:?}");
+}
+
+#[test]
+fn todays_key_cannot_vouch_anew_for_what_is_finished() {
+    let (dir, scratch) = (kept(), tempfile::tempdir().unwrap());
+    // With the key of today and all of the gate's code, a recording is written anew and signed.
+    let directory = Directory(dir.path().to_owned());
+    let tools = spool(scratch.path());
+    let (mut ledger, past) = Ledger::open(&directory, "test", &RealDisk, Secret::random).unwrap();
+    let header = FileHeader { session: 1, root: ledger.root, gate: String::from("test") };
+    let mut to = Output {
+        disk: &RealDisk,
+        file: RealDisk.create(&recording(dir.path(), 1)).unwrap(),
+        sealed: Sealed::nothing(&header),
+        header,
+        flags: 0,
+    };
+    Packer::new(4096).unwrap().cut(&mut to, LAST).unwrap();
+    let sealed = to.sealed;
+    let entry = Entry { session: 1, size: sealed.len, closed: true, chain: sealed.chain };
+    ledger.sign(tools.shared(), 1, past.next_session, &[entry]).unwrap();
+    let report = verified(dir.path());
+    assert_eq!(report.log, None);
+    assert!(matches!(report.files[0].state, State::Damaged(_)), "{report:?}");
+    assert!(report.files[1].is_proven());
+    assert!(matches!(file_verified(dir.path(), 1).state, State::Damaged(_)));
 }
 
 #[test]

@@ -109,6 +109,7 @@ fn finish(recording: &dyn Recording, op: u64) -> Result<(), RecordError> {
     recording.append(1_000_000 + op, &outcome)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "dropping the recording is what ends it")]
 fn close(recording: Box<dyn Recording>, operations: u64) {
     let closed = Event::Closed { reason: "the client said goodbye".into(), operations };
     recording.append(2_000_000, &closed).unwrap();
@@ -170,4 +171,23 @@ fn copied(dir: &Path) -> tempfile::TempDir {
         std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
     }
     copy
+}
+
+/// Tells a thread to stop when the test is over, also when it fails.
+#[derive(Default)]
+struct Stop(std::sync::atomic::AtomicBool);
+
+impl Stop {
+    fn is_told(&self) -> bool {
+        self.0.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
+/// Tells it when dropped.
+struct AtEnd<'s>(&'s Stop);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
 }

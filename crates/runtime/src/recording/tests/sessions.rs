@@ -121,13 +121,14 @@ fn a_long_session_is_cut_into_segments() {
 fn verification_beside_a_busy_gate_finds_nothing_wrong() {
     let dir = tempfile::tempdir().unwrap();
     let spool = spool(dir.path());
-    let stop = std::sync::atomic::AtomicBool::new(false);
+    let stop = Stop::default();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            while !stop.is_told() {
                 session(&spool, 20);
             }
         });
+        let _at_end = AtEnd(&stop);
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_millis(1500) {
             let report = verified(dir.path());
@@ -135,7 +136,39 @@ fn verification_beside_a_busy_gate_finds_nothing_wrong() {
             assert!(report.is_intact(), "{:?} {:?} {wrong:?}", report.log, report.missing);
             assert!(list(dir.path()).unwrap().all(|summary| summary.problem.is_none()));
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_busy_recording_is_read_in_order_and_without_holes() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = Config { segment_bytes: 4096, ..config(dir.path()) };
+    let spool = Spool::open(&small, Arc::new(SystemClock)).unwrap();
+    let recording = open(&spool);
+    let committed = std::sync::atomic::AtomicU64::new(0);
+    let stop = Stop::default();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for op in 1.. {
+                decide(&*recording, op).unwrap();
+                committed.store(op, std::sync::atomic::Ordering::SeqCst);
+                if stop.is_told() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_micros(100));
+            }
+        });
+        let _at_end = AtEnd(&stop);
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_millis(1500) {
+            let at_least = committed.load(std::sync::atomic::Ordering::SeqCst);
+            let mut reader = read::open(&super::recording(dir.path(), 1)).unwrap();
+            let numbers: Vec<u64> = reader.by_ref().map(|line| line.unwrap().seq).collect();
+            assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+            assert!(numbers.len() as u64 > 2 * at_least, "{} of {at_least}", numbers.len());
+            assert_eq!(reader.end().lost, 0);
+            assert!(file_verified(dir.path(), 1).is_intact());
+        }
     });
 }
 

@@ -17,7 +17,7 @@ use crate::recording::tails::Tails;
 use crate::recording::walk::{Step, Walk};
 
 /// How often to look again for what a running gate may have moved from a tail to the recording.
-const LOOKS: u32 = 3;
+const LOOKS: u32 = 8;
 
 /// What a recording's header must say. `None` where nothing else says it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -110,29 +110,52 @@ impl Cursor {
     }
 
     fn read_rest(&mut self, expected: Expected<'_>) -> Result<(u64, State), ReadError> {
-        for attempt in 0.. {
+        let mut before = None;
+        for _ in 0..LOOKS {
             self.walk(None, expected)?;
-            match &self.fault {
-                Some(Fault::Damage(damage)) => return Ok((0, State::Damaged(damage.clone()))),
-                Some(Fault::Missing) => return Ok((0, State::Missing)),
-                None => {}
-            }
-            let sealed = self.good.as_ref().map(|(_, sealed)| *sealed);
-            if sealed.is_some_and(|sealed| sealed.finished) {
-                let state = self.recovered.map_or(State::Complete, |torn| State::Recovered { torn });
+            if let Some(state) = self.final_state() {
                 return Ok((0, state));
             }
-            let mut tails = Tails::open(&self.path)?;
-            if !tails.is_empty() || (self.cut == 0 && sealed.is_some()) {
-                return read_tails(&mut tails, sealed.map_or(1, |sealed| sealed.next));
+            let sealed = self.sealed();
+            let found = self.look_at_tails(sealed)?;
+            self.walk(None, expected)?;
+            if let Some(state) = self.final_state() {
+                return Ok((0, state));
             }
-            // Its tail may just have been sealed, and then the file has grown: look again.
-            if attempt >= LOOKS {
-                break;
+            // A tail is emptied once its events are sealed, and its file is used again. What is found
+            // there is true only if nothing was sealed meanwhile, and a finding if it is found twice.
+            if self.sealed() == sealed && (found.1 == State::Open { torn: 0 } || before.as_ref() == Some(&found)) {
+                return Ok(found);
             }
+            before = Some(found);
         }
-        let at = self.good.as_ref().map_or(0, |(_, sealed)| sealed.len);
-        Ok((0, State::Damaged(Damage::new(&self.path, at, self.cut, "the recording is cut off here"))))
+        // It grows faster than it can be looked at.
+        Ok((0, State::Open { torn: 0 }))
+    }
+
+    fn look_at_tails(&self, sealed: Option<Sealed>) -> Result<(u64, State), ReadError> {
+        let mut tails = Tails::open(&self.path)?;
+        if tails.is_empty() && (self.cut > 0 || (sealed.is_none() && !tails.exist)) {
+            let at = sealed.map_or(0, |sealed| sealed.len);
+            return Ok((0, State::Damaged(Damage::new(&self.path, at, self.cut, "the recording is cut off here"))));
+        }
+        read_tails(&mut tails, sealed.map_or(1, |sealed| sealed.next))
+    }
+
+    fn sealed(&self) -> Option<Sealed> {
+        self.good.as_ref().map(|(_, sealed)| *sealed)
+    }
+
+    /// The state, if the tails can change nothing about it.
+    fn final_state(&self) -> Option<State> {
+        match &self.fault {
+            Some(Fault::Damage(damage)) => Some(State::Damaged(damage.clone())),
+            Some(Fault::Missing) => Some(State::Missing),
+            None if self.sealed().is_some_and(|sealed| sealed.finished) => {
+                Some(self.recovered.map_or(State::Complete, |torn| State::Recovered { torn }))
+            }
+            None => None,
+        }
     }
 
     /// How far checkpoints vouch for it.
@@ -247,7 +270,7 @@ impl Finished {
 }
 
 /// Counts the events that only the tails have, from number `next`.
-fn read_tails(tails: &mut Tails<BufReader<File>>, mut next: u64) -> Result<(u64, State), ReadError> {
+fn read_tails(tails: &mut Tails<'_>, mut next: u64) -> Result<(u64, State), ReadError> {
     let mut events = 0_u64;
     let mut line = Vec::new();
     while let Some(seq) = tails.next(&mut line)? {

@@ -31,7 +31,7 @@ const TRIES: u32 = 10;
 pub fn file(path: &Path, root: Option<&RootKey>) -> Result<FileReport, ReadError> {
     let mut cursor = Cursor::new(path.to_owned());
     let mut signed = Signed::open(&log_beside(path), root)?;
-    let named = path.file_name().and_then(|name| name.to_str()).and_then(directory::number_of);
+    let named = directory::number_at(path);
     let session = match named {
         Some(number) => Some(number),
         // A copy under another name says itself which session it is of.
