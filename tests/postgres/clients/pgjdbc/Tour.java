@@ -11,6 +11,7 @@ import java.sql.SQLException;
 import java.sql.SQLWarning;
 import java.sql.Savepoint;
 import java.sql.Statement;
+import java.sql.Types;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Properties;
@@ -62,10 +63,16 @@ public final class Tour {
         while (rows.next()) {
             text.append(" | ");
             for (int i = 1; i <= meta.getColumnCount(); i++) {
-                text.append(rows.getString(i)).append(',');
+                // In binary form, getString of a bytea would give the array's identity.
+                boolean bytes = meta.getColumnType(i) == Types.BINARY;
+                text.append(bytes ? hex(rows.getBytes(i)) : rows.getString(i)).append(',');
             }
         }
         return text.toString();
+    }
+
+    static String hex(byte[] bytes) {
+        return bytes == null ? "null" : HexFormat.of().formatHex(bytes);
     }
 
     static String hash(byte[] bytes) throws Exception {
