@@ -29,7 +29,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::notice()?;
     let began = Instant::now();
-    setup::ensure(&[Part::Build, Part::Postgres])?;
+    setup::ensure(&[Part::Build, Part::Demo])?;
     println!("demo: building the gate; the first time takes some minutes");
     // Not the release build: it is slower to make, and nobody waits for the gate here.
     run_command(&mut cargo(["build", "--package", "portcullis"]))?;

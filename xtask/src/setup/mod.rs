@@ -34,6 +34,8 @@ pub(crate) struct Options {
 pub(crate) enum Part {
     /// libclang and clang, which PostgreSQL's grammar needs to build.
     Build,
+    /// PostgreSQL 15 (Debian) with its clients, which is all that the demo runs.
+    Demo,
     /// PostgreSQL 15 (Debian) and 18 (PyPI), with their clients.
     Postgres,
     /// Client drivers: Python, Node.js, Go and Java.
@@ -68,12 +70,11 @@ fn debian_packages(part: Part) -> Vec<Need> {
         Part::Build => {
             vec![Need::program("cc", "gcc"), Need::library("libclang", "libclang-dev"), Need::program("clang", "clang")]
         }
-        Part::Postgres => vec![
-            Need::file("/usr/lib/postgresql/15/bin/postgres", "postgresql-15"),
-            Need::program("python3", "python3"),
-            Need::python_module("ensurepip", "python3-venv"),
-            Need::program("setpriv", "util-linux"),
-        ],
+        Part::Demo => postgres_15(),
+        Part::Postgres => {
+            let python = [Need::program("python3", "python3"), Need::python_module("ensurepip", "python3-venv")];
+            postgres_15().into_iter().chain(python).collect()
+        }
         Part::Drivers => vec![
             Need::program("python3", "python3"),
             Need::python_module("ensurepip", "python3-venv"),
@@ -89,9 +90,13 @@ fn debian_packages(part: Part) -> Vec<Need> {
     }
 }
 
+fn postgres_15() -> Vec<Need> {
+    vec![Need::file("/usr/lib/postgresql/15/bin/postgres", "postgresql-15"), Need::program("setpriv", "util-linux")]
+}
+
 fn install(part: Part) -> anyhow::Result<()> {
     match part {
-        Part::Build | Part::Bench | Part::Fuzz => Ok(()),
+        Part::Build | Part::Demo | Part::Bench | Part::Fuzz => Ok(()),
         Part::Postgres => postgres::ensure(),
         Part::Drivers => drivers::ensure(),
         Part::Oauth => suite::ensure_psql_with_oauth(),
