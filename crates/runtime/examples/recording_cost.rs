@@ -51,25 +51,33 @@ fn main() {
 fn operations(recorder: &dyn Recorder) {
     let recording = open(recorder);
     let effects = effects();
-    let mut times = Vec::with_capacity(usize::try_from(OPERATIONS).unwrap());
-    let begin = on_processor();
+    let (mut decisions, mut outcomes) = (Vec::new(), Vec::new());
     for op in 1..=OPERATIONS {
         let start = Instant::now();
         decide(&*recording, op, &effects);
-        times.push(start.elapsed());
+        decisions.push(start.elapsed());
+        let start = Instant::now();
         finish(&*recording, op);
+        outcomes.push(start.elapsed());
     }
-    let all = on_processor().saturating_sub(begin);
+    show("operation + decision + commit", decisions);
+    show("outcome", outcomes);
+}
+
+/// Prints how long something took. The mean is that of all but the slowest hundredth, in which this
+/// thread had to wait for a processor.
+fn show(what: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let at = |part: usize| times.get(times.len() * part / 1000).copied().unwrap_or_default();
+    let most = times.len() * 99 / 100;
+    let mean = times.iter().take(most).sum::<Duration>() / u32::try_from(most).unwrap();
     println!(
-        "operation + decision + commit: p50 {:?}, p90 {:?}, p99 {:?}, p99.9 {:?}",
+        "{what}: mean {mean:.2?}, p50 {:.2?}, p90 {:.2?}, p99 {:.2?}, p99.9 {:.2?}",
         at(500),
         at(900),
         at(990),
         at(999)
     );
-    println!("with the outcome: {:.2?} of processor time an operation", all / u32::try_from(OPERATIONS).unwrap());
 }
 
 /// Many sessions that do one operation and then nothing.
@@ -109,12 +117,6 @@ fn settle(spool: &Spool) {
     while !spool.health().seal_lag().is_zero() {
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// How long this thread has been on a processor.
-fn on_processor() -> Duration {
-    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(spent.split(' ').next().unwrap().parse().unwrap())
 }
 
 /// Memory that the process holds, in bytes.
