@@ -1,12 +1,14 @@
 //! What a message would do: from startup parameters and analysed SQL to the effects that policy
 //! decides on. Pure: names are resolved by what it is given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use portcullis_core::operation::{Effect, Effects, Fact, Facts, Resource};
 use portcullis_sql::vocabulary as sql;
 use portcullis_sql::{Analysis, Kind, Object, QualifiedName, SessionChange, SqlEffect, Statement};
 
+use crate::names::{SearchPath, TEMPORARY};
 use crate::wire::startup::Startup;
 
 /// Startup parameters that say who and where, and are told to policy under names of their own.
@@ -44,19 +46,105 @@ pub fn cancel(database: &str) -> Effects {
     Effects::new(vec![Effect { action: sql::CANCEL, resource: at, facts: Facts::new() }])
 }
 
+/// What a statement runs that was stored before, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stored<'n> {
+    /// A prepared statement.
+    Statement(&'n str),
+    /// A cursor.
+    Cursor(&'n str),
+}
+
 /// What is needed to turn names into resources.
-pub trait Names {
+pub(crate) trait Names {
     /// The session's database.
     fn database(&self) -> &str;
-    /// Every schema that an unqualified relation may be in; never empty.
-    fn schemas(&self, relation: &str) -> Vec<Box<str>>;
-    /// The effects of a statement that was prepared, or a cursor that was declared, under a name.
-    fn stored(&self, name: &str) -> Option<std::sync::Arc<Analysis>>;
+    /// Every schema that an unqualified relation may be in; never empty. `earlier` is what the same
+    /// text does before.
+    fn schemas(&self, relation: &str, earlier: &Earlier) -> Vec<Box<str>>;
+    /// Every schema in which an unqualified relation may be made; never empty.
+    fn creation(&self, earlier: &Earlier) -> Vec<Box<str>>;
+    /// What a statement that was prepared, or a cursor that was declared, would do.
+    fn stored(&self, name: Stored<'_>) -> Option<Arc<Analysis>>;
+    /// The search path after a change.
+    fn moved(&self, change: &PathChange<'_>) -> SearchPath;
+}
+
+/// What the statements of a text so far change for those behind them, which the target reads only
+/// when it comes to them.
+#[derive(Debug, Default)]
+pub(crate) struct Earlier {
+    /// Search paths that may count by now, beside the session's.
+    pub(crate) path: Option<SearchPath>,
+    /// Relations that were made, and whether they are temporary.
+    pub(crate) made: HashMap<Box<str>, bool>,
+    stored: Vec<(bool, Box<str>, Option<Arc<Analysis>>)>,
+    /// Names of what is stored may stand for anything.
+    stored_unknown: bool,
+}
+
+impl Earlier {
+    fn note(&mut self, statement: &Statement, ran: Option<&Analysis>, names: &impl Names) {
+        if is_unfollowed(statement) || (ran.is_none() && matches!(runs(statement), Some(Stored::Statement(_)))) {
+            self.path = Some(SearchPath::Unknown);
+        }
+        self.stored_unknown |= is_unfollowed(statement);
+        let ran = ran.into_iter().flat_map(|ran| &ran.statements);
+        for change in std::iter::once(statement).chain(ran).filter_map(|statement| statement.change.as_ref()) {
+            if let Some(moved) = path_change(change).map(|change| names.moved(&change)) {
+                self.path = Some(self.path.take().map_or_else(|| moved.clone(), |path| path.or(&moved)));
+            }
+        }
+        for effect in &statement.effects {
+            if let Object::Made(name) = &effect.object {
+                self.made.insert(name.name.clone(), name.schema.as_deref() == Some(TEMPORARY));
+            }
+        }
+        match &statement.change {
+            Some(SessionChange::Prepare { name, analysis }) => self.store(true, name, Some(analysis)),
+            Some(SessionChange::Declare { name, analysis }) => self.store(false, name, Some(analysis)),
+            Some(SessionChange::Deallocate { name: Some(name) }) => self.store(true, name, None),
+            Some(SessionChange::Close { name: Some(name) }) => self.store(false, name, None),
+            Some(SessionChange::Deallocate { name: None } | SessionChange::DiscardAll | SessionChange::Unknown) => {
+                self.stored_unknown = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn store(&mut self, statement: bool, name: &str, analysis: Option<&Arc<Analysis>>) {
+        self.stored.push((statement, name.into(), analysis.cloned()));
+    }
+
+    fn stored(&self, run: Stored<'_>, names: &impl Names) -> Option<Arc<Analysis>> {
+        let (statement, name) = match run {
+            Stored::Statement(name) => (true, name),
+            Stored::Cursor(name) => (false, name),
+        };
+        if self.stored_unknown {
+            return None;
+        }
+        match self.stored.iter().rev().find(|(sort, known, _)| *sort == statement && **known == *name) {
+            Some((_, _, analysis)) => analysis.clone(),
+            None => names.stored(run),
+        }
+    }
 }
 
 /// The unqualified relations of an analysis, whose schemas must be known before [`effects`].
-pub fn relations<'a>(analysis: &'a Analysis) -> impl Iterator<Item = &'a str> {
-    analysis.statements.iter().flat_map(|statement| &statement.effects).filter_map(unqualified)
+pub fn relations(analysis: &Analysis) -> impl Iterator<Item = &str> {
+    analysis.statements.iter().flat_map(|statement| {
+        let stored = match &statement.change {
+            Some(SessionChange::Prepare { analysis, .. } | SessionChange::Declare { analysis, .. })
+                // Only what the text itself runs counts, and one statement alone does not.
+                if statement.range.is_some() =>
+            {
+                &analysis.statements[..]
+            }
+            _ => &[],
+        };
+        stored.iter().chain(std::iter::once(statement)).flat_map(|statement| &statement.effects).filter_map(unqualified)
+    })
 }
 
 fn unqualified(effect: &SqlEffect) -> Option<&str> {
@@ -66,43 +154,73 @@ fn unqualified(effect: &SqlEffect) -> Option<&str> {
     }
 }
 
-/// The effects of everything that a text would do. What was stored under a name that the text runs
-/// counts instead of what is assumed of an unknown name.
-pub fn effects(analysis: &Analysis, names: &impl Names) -> Effects {
-    let mut list: Vec<Effect> = Vec::new();
+/// The effects of everything that a text would do, in the session as each statement will find it.
+/// What was stored under a name that the text runs counts instead of what is assumed of an unknown
+/// name.
+pub(crate) fn effects(analysis: &Analysis, names: &impl Names) -> Effects {
+    let mut list = Distinct::default();
+    let mut earlier = Earlier::default();
     for statement in &analysis.statements {
-        let stored = runs(statement).and_then(|name| names.stored(name));
-        let statements = stored.as_ref().map_or(std::slice::from_ref(statement), |stored| &stored.statements);
-        for effect in
-            statements.iter().flat_map(|statement| &statement.effects).flat_map(|effect| resolve(effect, names))
-        {
-            if !list.contains(&effect) {
-                list.push(effect);
-            }
+        let stored = runs(statement).and_then(|run| earlier.stored(run, names));
+        let instead = stored.is_some();
+        let own = statement.effects.iter().filter(|effect| !(instead && is_assumed(effect)));
+        let run = stored.iter().flat_map(|stored| &stored.statements).flat_map(|statement| &statement.effects);
+        for effect in own.chain(run).flat_map(|effect| resolve(effect, names, &earlier)) {
+            list.add(effect);
         }
+        earlier.note(statement, stored.as_deref(), names);
     }
-    Effects::new(list)
+    Effects::new(list.effects)
 }
 
-/// The name under which a statement runs something that was stored before.
-pub fn runs(statement: &Statement) -> Option<&str> {
+/// What `EXECUTE` and `FETCH` are said to do while it is not known what they run. Beside it stands
+/// what their arguments do, or the relation that they fill.
+fn is_assumed(effect: &SqlEffect) -> bool {
+    effect.object == Object::Database && [sql::EXECUTE, sql::SELECT].contains(&effect.action)
+}
+
+/// Effects, each once.
+#[derive(Default)]
+struct Distinct {
+    effects: Vec<Effect>,
+    places: HashMap<(&'static str, Vec<Box<str>>), Vec<usize>>,
+}
+
+impl Distinct {
+    fn add(&mut self, effect: Effect) {
+        let key = (effect.action.name(), effect.resource.path.clone());
+        let places = self.places.entry(key).or_default();
+        if !places.iter().any(|place| self.effects.get(*place) == Some(&effect)) {
+            places.push(self.effects.len());
+            self.effects.push(effect);
+        }
+    }
+}
+
+/// What a statement runs that was stored before.
+pub(crate) fn runs(statement: &Statement) -> Option<Stored<'_>> {
     match &statement.change {
-        Some(SessionChange::Execute { name } | SessionChange::Fetch { name }) => Some(name),
+        Some(SessionChange::Execute { name }) => Some(Stored::Statement(name)),
+        Some(SessionChange::Fetch { name }) => Some(Stored::Cursor(name)),
         _ => None,
     }
 }
 
-fn resolve(effect: &SqlEffect, names: &impl Names) -> Vec<Effect> {
+fn resolve(effect: &SqlEffect, names: &impl Names, earlier: &Earlier) -> Vec<Effect> {
     let at = |resource| Effect { action: effect.action, resource, facts: effect.facts.clone() };
     let database: Box<str> = names.database().into();
+    let tables = |name: &QualifiedName, schemas: Vec<Box<str>>| {
+        let database = name.database.as_ref().unwrap_or(&database);
+        let table = |schema| at(Resource::new("Table", [database.clone(), schema, name.name.clone()]));
+        schemas.into_iter().map(table).collect()
+    };
     match &effect.object {
         Object::Database => vec![at(Resource::new("Database", [database]))],
-        Object::Relation(name) => {
-            let database = name.database.clone().unwrap_or(database);
-            let schemas = name.schema.clone().map_or_else(|| names.schemas(&name.name), |schema| vec![schema]);
-            let table = |schema| at(Resource::new("Table", [database.clone(), schema, name.name.clone()]));
-            schemas.into_iter().map(table).collect()
+        Object::Relation(name) | Object::Made(name) if name.schema.is_some() => {
+            tables(name, name.schema.iter().cloned().collect())
         }
+        Object::Relation(name) => tables(name, names.schemas(&name.name, earlier)),
+        Object::Made(name) => tables(name, names.creation(earlier)),
         Object::Schema(schema) => vec![at(Resource::new("Schema", [database, schema.clone()]))],
         Object::Routine(name) => {
             let schema = name.schema.clone().unwrap_or_else(|| crate::names::NOWHERE.into());
@@ -141,17 +259,33 @@ pub fn encoding_is_safe(name: &str) -> bool {
 /// differ from the target's.
 pub fn forbidden(analysis: &Analysis) -> Option<&'static str> {
     analysis.statements.iter().find_map(|statement| match &statement.change {
-        Some(SessionChange::Set { name, values, .. }) if &**name == "client_encoding" => {
-            let safe = values.as_ref().is_some_and(|values| values.iter().all(|value| encoding_is_safe(value)));
-            (!safe).then_some("this client encoding is not supported here; use UTF8")
+        Some(SessionChange::Prepare { analysis, .. } | SessionChange::Declare { analysis, .. }) => forbidden(analysis),
+        _ => statement.effects.iter().find_map(|effect| match &effect.object {
+            Object::Setting(name) if effect.action == sql::SESSION => forbidden_setting(statement, name),
+            _ => None,
+        }),
+    })
+}
+
+/// Only a plain `SET` says what the setting will be, and `SHOW` and `RESET` do no harm.
+fn forbidden_setting(statement: &Statement, name: &str) -> Option<&'static str> {
+    let is_safe: fn(&str) -> bool = match name {
+        "client_encoding" => encoding_is_safe,
+        "standard_conforming_strings" => {
+            |value| matches!(value.to_ascii_lowercase().as_str(), "on" | "true" | "1" | "yes" | "default")
         }
-        Some(SessionChange::Set { name, values, .. }) if &**name == "standard_conforming_strings" => {
-            let on =
-                |value: &str| matches!(value.to_ascii_lowercase().as_str(), "on" | "true" | "1" | "yes" | "default");
-            let safe = values.as_ref().is_some_and(|values| values.iter().all(|value| on(value)));
-            (!safe).then_some("standard_conforming_strings stays on here; use E'' for strings with escapes")
+        _ => return None,
+    };
+    let safe = match &statement.change {
+        Some(SessionChange::Set { name: set, values: Some(values), .. }) if **set == *name => {
+            values.iter().all(|value| is_safe(value))
         }
-        _ => None,
+        Some(SessionChange::Reset { .. }) => true,
+        _ => statement.kind == Kind::Show,
+    };
+    (!safe).then_some(match name {
+        "client_encoding" => "this client encoding is not supported here; use UTF8",
+        _ => "standard_conforming_strings stays on here; use E'' for strings with escapes",
     })
 }
 
@@ -166,19 +300,85 @@ pub fn changes_meaning(analysis: &Analysis) -> bool {
     })
 }
 
-/// Whether the catalogue may be another one after this text.
+/// Whether the catalogue may be another one after this text. What a function that is called does
+/// there is noticed when answers grow old.
 pub fn changes_catalogue(analysis: &Analysis) -> bool {
-    analysis
-        .statements
-        .iter()
-        .flat_map(|statement| &statement.effects)
-        .any(|effect| is_ddl(effect) || is_opaque(effect))
+    let may =
+        |effect: &SqlEffect| is_opaque(effect) || (is_ddl(effect) && !matches!(effect.object, Object::Routine(_)));
+    // What is run by a name that was stored reads and writes rows.
+    let assumed = |statement: &Statement, effect: &SqlEffect| runs(statement).is_some() && is_assumed(effect);
+    let changes =
+        |statement: &Statement| statement.effects.iter().any(|effect| may(effect) && !assumed(statement, effect));
+    analysis.statements.iter().any(changes)
+}
+
+/// How a change moves the search path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PathChange<'c> {
+    /// To these schemas, where they are known.
+    To(Option<&'c [Box<str>]>),
+    /// To what it was at login.
+    Back,
+    /// The roles are another's: what `$user` means, and which schemas can be used.
+    Roles,
+    /// To what it was at login, and the roles with it.
+    All,
+    /// Anywhere.
+    Unknown,
+}
+
+/// How a change of the session moves the search path, if it does.
+pub(crate) fn path_change(change: &SessionChange) -> Option<PathChange<'_>> {
+    let of = |name: &str| (name == "search_path", matches!(name, "role" | "session_authorization"));
+    match change {
+        SessionChange::Set { name, values, .. } => match of(name) {
+            (true, _) => Some(PathChange::To(values.as_deref())),
+            (_, true) => Some(PathChange::Roles),
+            _ => None,
+        },
+        SessionChange::Reset { name } => match of(name) {
+            (true, _) => Some(PathChange::Back),
+            (_, true) => Some(PathChange::Roles),
+            _ => None,
+        },
+        SessionChange::ResetAll => Some(PathChange::Back),
+        SessionChange::DiscardAll => Some(PathChange::All),
+        SessionChange::SetRole { .. } | SessionChange::SetSessionAuthorization { .. } => Some(PathChange::Roles),
+        SessionChange::Unknown => Some(PathChange::Unknown),
+        _ => None,
+    }
+}
+
+/// Whether a statement runs what the gate does not see, and that may change the session: code, a
+/// statement that is not known, a text that cannot be read. A fetch from a cursor is a query.
+pub fn is_unfollowed(statement: &Statement) -> bool {
+    let unseen =
+        |effect: &SqlEffect| effect.action == sql::UNKNOWN || (is_opaque(effect) && effect.action == sql::EXECUTE);
+    runs(statement).is_none() && statement.effects.iter().any(unseen)
+}
+
+/// Whether a statement begins or ends transactions, or undoes part of one.
+pub const fn controls_transactions(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Begin
+            | Kind::Commit
+            | Kind::Rollback
+            | Kind::Savepoint
+            | Kind::Release
+            | Kind::RollbackTo
+            | Kind::PrepareTransaction
+            | Kind::Unknown
+    )
 }
 
 /// The relations that a text makes without naming a schema.
 pub fn created(analysis: &Analysis) -> impl Iterator<Item = &str> {
     let effects = analysis.statements.iter().flat_map(|statement| &statement.effects);
-    effects.filter(|effect| effect.action == sql::CREATE).filter_map(unqualified)
+    effects.filter_map(|effect| match &effect.object {
+        Object::Made(QualifiedName { schema: None, name, .. }) => Some(&**name),
+        _ => None,
+    })
 }
 
 fn is_ddl(effect: &SqlEffect) -> bool {

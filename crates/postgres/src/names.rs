@@ -4,22 +4,27 @@
 //! Where the path is not known for certain, a name stands for every relation that it could mean,
 //! so that the strictest rule about any of them decides.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Where a name may be looked for that no schema holds: PostgreSQL will say that it does not exist.
 pub(crate) const NOWHERE: &str = "?";
 
 /// The schema of the session's temporary relations.
-const TEMPORARY: &str = "pg_temp";
+pub(crate) const TEMPORARY: &str = "pg_temp";
 
 const SYSTEM: &str = "pg_catalog";
+
+/// The most search paths that may be meant at a time; more are as good as unknown.
+const MAX_PATHS: usize = 8;
+
+/// One search path: schemas, in order.
+type Path = Arc<[Box<str>]>;
 
 /// The session's search path, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SearchPath {
-    /// These schemas, in order.
-    Known(Arc<[Box<str>]>),
+    /// One of these.
+    OneOf(Vec<Path>),
     /// It was changed in a way that the gate cannot follow.
     Unknown,
 }
@@ -27,7 +32,18 @@ pub(crate) enum SearchPath {
 impl SearchPath {
     /// A path of these schemas.
     pub(crate) fn of(schemas: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
-        Self::Known(schemas.into_iter().map(Into::into).collect())
+        Self::OneOf(vec![schemas.into_iter().map(Into::into).collect()])
+    }
+
+    /// This path or the other: what was set may yet be undone.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        let (Self::OneOf(mut paths), Self::OneOf(others)) = (self, other) else { return Self::Unknown };
+        for path in others {
+            if !paths.contains(path) {
+                paths.push(Arc::clone(path));
+            }
+        }
+        if paths.len() > MAX_PATHS { Self::Unknown } else { Self::OneOf(paths) }
     }
 
     /// Reads the value of the setting, as the target reports it (PostgreSQL 18 and later). A path
@@ -48,12 +64,19 @@ impl SearchPath {
         Self::of(schemas)
     }
 
-    /// The schema in which a new relation without a schema is made, if that is known.
-    pub(crate) fn creation(&self) -> Option<&str> {
-        match self {
-            Self::Known(schemas) => schemas.first().map(AsRef::as_ref),
-            Self::Unknown => None,
+    /// The schemas in which a new relation without a schema may be made, as far as they are known.
+    pub(crate) fn creation(&self) -> Vec<Box<str>> {
+        let paths = match self {
+            Self::OneOf(paths) => &paths[..],
+            Self::Unknown => &[],
+        };
+        let mut found: Vec<Box<str>> = Vec::new();
+        for schema in paths.iter().filter_map(|path| path.first()) {
+            if !found.contains(schema) {
+                found.push(schema.clone());
+            }
         }
+        found
     }
 }
 
@@ -66,22 +89,23 @@ fn split(list: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Every schema whose relation `name` may mean. `holders` are the schemas that have a relation of
-/// that name; `temporary` holds names that this session has used for temporary relations.
-pub(crate) fn candidates(
-    name: &str,
-    path: &SearchPath,
-    holders: &[Box<str>],
-    temporary: &HashSet<Box<str>>,
-) -> Vec<Box<str>> {
-    let mut found = Vec::new();
+/// Every schema whose relation of one name may be meant. `holders` are the schemas that have a
+/// relation of that name; `temporary` is whether this session has used it for a temporary one.
+pub(crate) fn candidates(path: &SearchPath, holders: &[Box<str>], temporary: bool) -> Vec<Box<str>> {
+    let mut found: Vec<Box<str>> = Vec::new();
     // A temporary relation may have been dropped or rolled back since: both are meant.
-    if temporary.contains(name) {
+    if temporary {
         found.push(TEMPORARY.into());
     }
     match path {
         SearchPath::Unknown => found.extend(holders.iter().cloned()),
-        SearchPath::Known(schemas) => found.extend(first_holder(schemas, holders)),
+        SearchPath::OneOf(paths) => {
+            for holder in paths.iter().filter_map(|path| first_holder(path, holders)) {
+                if !found.contains(&holder) {
+                    found.push(holder);
+                }
+            }
+        }
     }
     if found.is_empty() {
         found.push(NOWHERE.into());
@@ -100,35 +124,40 @@ fn first_holder(schemas: &[Box<str>], holders: &[Box<str>]) -> Option<Box<str>> 
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::{SearchPath, candidates};
 
-    fn check(path: &SearchPath, holders: &[&str], temporary: &[&str], expected: &[&str]) {
+    fn check(path: &SearchPath, holders: &[&str], temporary: bool, expected: &[&str]) {
         let holders: Vec<Box<str>> = holders.iter().map(|name| (*name).into()).collect();
-        let temporary: HashSet<Box<str>> = temporary.iter().map(|name| (*name).into()).collect();
-        let found = candidates("t", path, &holders, &temporary);
+        let found = candidates(path, &holders, temporary);
         assert_eq!(found.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), expected);
     }
 
     #[test]
     fn a_name_means_the_first_schema_that_holds_it() {
         let path = SearchPath::of(["app", "public"]);
-        check(&path, &["public"], &[], &["public"]);
-        check(&path, &["public", "app"], &[], &["app"]);
-        check(&path, &["elsewhere"], &[], &["?"]);
-        check(&path, &["public", "pg_catalog"], &[], &["pg_catalog"]);
-        check(&SearchPath::of(["public", "pg_catalog"]), &["public", "pg_catalog"], &[], &["public"]);
+        check(&path, &["public"], false, &["public"]);
+        check(&path, &["public", "app"], false, &["app"]);
+        check(&path, &["elsewhere"], false, &["?"]);
+        check(&path, &["public", "pg_catalog"], false, &["pg_catalog"]);
+        check(&SearchPath::of(["public", "pg_catalog"]), &["public", "pg_catalog"], false, &["public"]);
     }
 
     #[test]
     fn an_unknown_path_means_every_schema_that_holds_it() {
-        check(&SearchPath::Unknown, &["a", "b"], &[], &["a", "b"]);
+        check(&SearchPath::Unknown, &["a", "b"], false, &["a", "b"]);
+    }
+
+    #[test]
+    fn one_of_several_paths_means_the_first_holder_of_each() {
+        let path = SearchPath::of(["a", "b"]).or(&SearchPath::of(["b"])).or(&SearchPath::of(["c", "a"]));
+        check(&path, &["a", "b", "d"], false, &["a", "b"]);
+        assert_eq!(path.creation(), [Box::from("a"), "b".into(), "c".into()]);
+        assert_eq!(path.or(&SearchPath::Unknown), SearchPath::Unknown);
     }
 
     #[test]
     fn a_temporary_name_means_both() {
-        check(&SearchPath::of(["public"]), &["public"], &["t"], &["pg_temp", "public"]);
+        check(&SearchPath::of(["public"]), &["public"], true, &["pg_temp", "public"]);
     }
 
     #[test]

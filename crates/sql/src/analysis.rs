@@ -94,6 +94,9 @@ pub enum Object {
     Database,
     /// A table, view, sequence, index, or another relation.
     Relation(QualifiedName),
+    /// A relation that the statement makes. Without a schema it is made in the first of the search
+    /// path, whatever others are called so. A temporary one has the schema `pg_temp`.
+    Made(QualifiedName),
     /// A schema.
     Schema(Box<str>),
     /// A function, procedure or aggregate.

@@ -61,7 +61,9 @@ pub(super) struct Relay<'p> {
     ending: BoxFuture<'static, Ending>,
     draining: Option<EndReason>,
     leaving: bool,
-    /// The client has gone, and so has the target been told.
+    /// The client has gone, and all that it said is dealt with.
+    gone: bool,
+    /// The target has been told that nothing more comes.
     hung_up: bool,
     holding: bool,
 }
@@ -143,6 +145,7 @@ impl<'p> Relay<'p> {
             cancelled: None,
             draining: None,
             leaving: false,
+            gone: false,
             hung_up: false,
             holding: false,
         })
@@ -194,7 +197,10 @@ impl<'p> Relay<'p> {
         let (target_full, client_full) = (self.target.peek().waiting() >= FULL, self.to_client.waiting() >= FULL);
         let sent_on = match self.target.poll_flush(cx) {
             Poll::Ready(Err(why)) => return Err(End::Broken(ServeError::TargetIo(why))),
-            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Ok(())) => {
+                self.hang_up(cx)?;
+                true
+            }
             Poll::Pending => false,
         };
         let sent_back = match self.to_client.poll_send(cx, &mut self.client) {
@@ -292,11 +298,9 @@ impl<'p> Relay<'p> {
     fn hear_client(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         let mut moved = false;
         if self.lookup.is_none() && !self.leaving && self.target.peek().waiting() < FULL {
-            let gone = self.from_client.ended();
+            let ended = self.from_client.ended();
             moved = self.take_from_client()?;
-            if gone && !moved && !self.holding {
-                self.hang_up(cx)?;
-            }
+            self.gone = ended && !moved && !self.holding;
         }
         let ahead = self.from_client.bytes().len();
         let blocked = self.holding || self.lookup.is_some() || self.target.peek().waiting() >= FULL;
@@ -304,7 +308,7 @@ impl<'p> Relay<'p> {
             return Ok(moved);
         }
         match self.from_client.poll_fill(cx, &mut self.client) {
-            Poll::Ready(Ok(more)) => Ok(moved | more),
+            Poll::Ready(Ok(more)) => Ok(moved | more | self.from_client.ended()),
             Poll::Ready(Err(why)) => Err(End::Broken(ServeError::ClientIo(why))),
             Poll::Pending => Ok(moved),
         }
@@ -313,7 +317,7 @@ impl<'p> Relay<'p> {
     /// A client that went without goodbye has left what it had begun: COPY data to come, a pipeline
     /// without its Sync. The target learns of its end as it would without a gate, and ends as well.
     fn hang_up(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        if self.hung_up || self.target.peek().waiting() > 0 {
+        if !self.gone || self.hung_up {
             return Ok(());
         }
         match self.target.poll_shutdown(cx) {

@@ -11,8 +11,8 @@ use portcullis_core::refusal::Refusal;
 use portcullis_sql::postgres::Analyzer;
 
 use super::expected::Kind;
-use super::{Conversation, Copy, Expected, Fault, MAX_EXPECTED, Portal, Prepared};
-use crate::classify::{self, Names};
+use super::{Conversation, Copy, Expected, Fault, MAX_EXPECTED, Portal, Prepared, significant};
+use crate::classify::{self, Names, Stored};
 use crate::refusal;
 use crate::wire::body::Body;
 use crate::wire::frame::{HEADER, Header, MAX_STREAMED, MAX_WHOLE, peek};
@@ -193,7 +193,7 @@ impl Conversation {
     fn query(&mut self, mut body: Body<'_>, header: Header, deciding: &Deciding<'_>) -> Result<ClientStep, Fault> {
         let text = body.string().and_then(|text| body.end().map(|()| text)).map_err(|why| malformed(&why))?;
         let analysis = Self::analyse(deciding.analyzer, self.settings, text);
-        let prepared = Arc::new(Prepared { text: Bytes::new(), analysis, types: Box::default() });
+        let prepared = Arc::new(Prepared { text: Bytes::new(), analysis, types: Box::default(), _held: None });
         let step = match self.decide("Query", text, &prepared, 0, deciding)? {
             Decided::Resolve(names) => return Ok(ClientStep::Resolve(names)),
             Decided::Permit(permit) => {
@@ -213,8 +213,12 @@ impl Conversation {
 
     fn parse(&mut self, mut body: Body<'_>, header: Header, deciding: &Deciding<'_>) -> Result<ClientStep, Fault> {
         let (name, text, types) = parse_body(&mut body).map_err(|why| malformed(&why))?;
+        let name = significant(name);
         let analysis = Self::analyse(deciding.analyzer, self.settings, text);
-        let prepared = Arc::new(Prepared { text: Bytes::copy_from_slice(text), analysis, types });
+        let Some(held) = self.texts.hold(text.len().saturating_add(analysis.weight)) else {
+            return Err(too_many("bytes of prepared statements"));
+        };
+        let prepared = Arc::new(Prepared { text: Bytes::copy_from_slice(text), analysis, types, _held: Some(held) });
         match self.decide("Parse", text, &prepared, 0, deciding)? {
             Decided::Resolve(names) => Ok(ClientStep::Resolve(names)),
             Decided::Refused(error) => {
@@ -237,17 +241,32 @@ impl Conversation {
             Err(_) if arrived.len() < header.body().min(bind::MAX_HEAD) => return Ok(ClientStep::Wait),
             Err(why) => return Err(malformed(&why)),
         };
-        let Some(prepared) = self.bindable(head.statement) else {
+        let (portal_name, statement) = (significant(head.portal), significant(head.statement));
+        if self.is_contested(self.statements.contested(statement)) {
+            return Ok(ClientStep::Hold);
+        }
+        let Some(prepared) = self.bindable(statement) else {
             let (error, instead) = unknown_statement(head.statement);
             self.expected.push_back(Expected::refused(Kind::Describe, error));
             return Ok(self.streamed(input, header, Forward::Instead(instead), Under::Connection));
         };
         let portal = Portal { prepared, parameters: head.parameters };
-        if !self.portals.propose(head.portal, self.next_entry(), portal.clone()) {
+        if !self.portals.propose(portal_name, self.next_entry(), portal.clone()) {
             return Err(too_many("portals"));
         }
-        self.expected.push_back(Expected::new(Kind::Bind(head.portal.into(), portal), None));
+        self.expected.push_back(Expected::new(Kind::Bind(portal_name.into(), portal), None));
         Ok(self.streamed(input, header, Forward::AsIs, Under::Connection))
+    }
+
+    /// Whether a name may come to stand for another thing than the last that it was given to: if the
+    /// entry that gave it fails, what is behind the next Sync finds what was there before.
+    fn is_contested(&self, entry: Option<u64>) -> bool {
+        let behind = |entry: u64| entry.checked_sub(self.answered).and_then(|place| usize::try_from(place).ok());
+        let mut later = match entry.and_then(behind) {
+            Some(place) => self.expected.iter().skip(place.saturating_add(1)),
+            None => return false,
+        };
+        later.any(|later| matches!(later.kind, Kind::Sync))
     }
 
     /// What a Bind may name: what Parse made, or what SQL's PREPARE made, which share their names.
@@ -255,14 +274,17 @@ impl Conversation {
         if let Some(prepared) = self.statements.get(name) {
             return Some(Arc::clone(prepared));
         }
-        let analysis = self.resolver.stored(std::str::from_utf8(name).ok()?)?;
+        let analysis = self.resolver.stored(Stored::Statement(std::str::from_utf8(name).ok()?))?;
         let text = Bytes::from([b"EXECUTE ", name].concat());
-        Some(Arc::new(Prepared { text, analysis, types: Box::default() }))
+        Some(Arc::new(Prepared { text, analysis, types: Box::default(), _held: None }))
     }
 
     fn execute(&mut self, mut body: Body<'_>, header: Header, deciding: &Deciding<'_>) -> Result<ClientStep, Fault> {
         let read = body.string().and_then(|name| body.int().and_then(|_| body.end()).map(|()| name));
-        let name = read.map_err(|why| malformed(&why))?;
+        let name = significant(read.map_err(|why| malformed(&why))?);
+        if self.is_contested(self.portals.contested(name)) {
+            return Ok(ClientStep::Hold);
+        }
         let Some(portal) = self.portals.get(name).cloned() else {
             return self.execute_cursor(name, header, deciding);
         };
@@ -292,9 +314,9 @@ impl Conversation {
     /// else as the FETCH that it amounts to.
     fn execute_cursor(&mut self, name: &[u8], header: Header, deciding: &Deciding<'_>) -> Result<ClientStep, Fault> {
         let text = [b"FETCH ALL FROM \"".as_slice(), &doubled(name), b"\""].concat();
-        let declared = std::str::from_utf8(name).ok().and_then(|name| self.resolver.stored(name));
+        let declared = std::str::from_utf8(name).ok().and_then(|name| self.resolver.stored(Stored::Cursor(name)));
         let analysis = declared.unwrap_or_else(|| Self::analyse(deciding.analyzer, self.settings, &text));
-        let prepared = Arc::new(Prepared { text: text.into(), analysis, types: Box::default() });
+        let prepared = Arc::new(Prepared { text: text.into(), analysis, types: Box::default(), _held: None });
         match self.decide("Execute", &prepared.text, &prepared, 0, deciding)? {
             Decided::Resolve(names) => Ok(ClientStep::Resolve(names)),
             Decided::Refused(error) => Ok(self.stand_in(header, Expected::refused(Kind::Execute(None), error))),
@@ -309,7 +331,7 @@ impl Conversation {
 
     fn close(&mut self, mut body: Body<'_>, header: Header) -> Result<ClientStep, Fault> {
         let (which, name) = named(&mut body)?;
-        Ok(self.queue(header, Expected::new(Kind::Close(which, name.into()), None)))
+        Ok(self.queue(header, Expected::new(Kind::Close(which, significant(name).into()), None)))
     }
 
     /// Asks for the decision about a text.

@@ -6,12 +6,14 @@
 
 mod client;
 mod expected;
+mod path;
 mod resolve;
 mod slots;
 mod target;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use portcullis_sql::Analysis;
@@ -31,12 +33,47 @@ use crate::wire::write::Report;
 /// read again when answers have come.
 const MAX_EXPECTED: usize = 8_192;
 
+/// The most bytes of prepared statements that one session may keep, on their way or made.
+const MAX_TEXTS: usize = 64 << 20;
+
 /// A text that was parsed, with what it would do.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) text: Bytes,
     pub(crate) analysis: Arc<Analysis>,
     pub(crate) types: Box<[u32]>,
+    /// Its part of what the session may keep; none for what passes by.
+    _held: Option<Held>,
+}
+
+/// What a session keeps of texts, in bytes, about.
+#[derive(Debug, Clone, Default)]
+struct Meter(Arc<AtomicUsize>);
+
+/// Bytes on a meter, until they are let go.
+#[derive(Debug)]
+struct Held(Meter, usize);
+
+impl Meter {
+    /// Holds this many more bytes; `None` where they are too many.
+    fn hold(&self, bytes: usize) -> Option<Held> {
+        let held = Held(self.clone(), bytes);
+        let before = self.0.fetch_add(bytes, Ordering::Relaxed);
+        (before.saturating_add(bytes) <= MAX_TEXTS).then_some(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
+}
+
+/// The part of a statement's or portal's name that PostgreSQL looks at (`NAMEDATALEN` without its
+/// closing zero): names that differ behind it are the same to the target.
+pub(crate) fn significant(name: &[u8]) -> &[u8] {
+    const LENGTH: usize = 63;
+    name.get(..LENGTH).unwrap_or(name)
 }
 
 /// A portal: a prepared text with its values bound.
@@ -88,6 +125,7 @@ pub(crate) struct Conversation {
     failed: bool,
     statements: Slots<Arc<Prepared>>,
     portals: Slots<Portal>,
+    texts: Meter,
     resolver: Resolver,
     settings: Settings,
     /// Whether the target's own encoding, and the client's, are UTF8.
@@ -111,6 +149,7 @@ impl Conversation {
             failed: false,
             statements: Slots::default(),
             portals: Slots::default(),
+            texts: Meter::default(),
             resolver: Resolver::new(database, path, catalogue),
             settings: Settings::default(),
             encodings: (true, true),
@@ -132,11 +171,16 @@ impl Conversation {
                 }));
             }
             "client_encoding" => self.encodings.1 = value == "UTF8",
-            "search_path" => self.resolver.set_path(SearchPath::parse(value)),
+            "search_path" => self.resolver.path_reported(value),
             _ => {}
         }
         self.settings.utf8 = self.encodings.0 && self.encodings.1;
         Ok(())
+    }
+
+    /// The target reports its search path at login, where it does.
+    pub(crate) fn began_with_path(&mut self, setting: &str) {
+        self.resolver.began_with_path(setting);
     }
 
     /// Whether everything that was forwarded has been answered.

@@ -8,30 +8,34 @@ use std::time::Instant;
 use portcullis_core::operation::Effects;
 use portcullis_sql::{Analysis, SessionChange};
 
+use super::path::Following;
 use crate::catalogue::{Catalogue, RESOLVED_FRESH};
-use crate::classify::{self, Names};
+use crate::classify::{self, Earlier, Names, PathChange, Stored};
 use crate::names::{NOWHERE, SearchPath, candidates};
 
 /// The most resolved analyses kept in one session.
 const MAX_RESOLVED: usize = 256;
 
-/// The most names of temporary relations, or of stored statements, that are followed in one session.
+/// Larger analyses, and lists of effects, are not kept resolved.
+const MAX_KEPT: usize = 16 << 10;
+
+/// The most names of temporary relations, or of relations made, that are followed in one session.
 const MAX_FOLLOWED: usize = 10_000;
+
+/// The most bytes of analyses, about, that are kept of what a session stored under SQL names.
+const MAX_STORED: usize = 16 << 20;
 
 /// The session's view of names.
 pub(crate) struct Resolver {
     database: Box<str>,
-    path: SearchPath,
-    /// A path that was set and counts once its transaction has succeeded.
-    coming: Option<SearchPath>,
-    /// The path to go back to on RESET and DISCARD.
-    login_path: SearchPath,
+    following: Following,
     catalogue: Arc<Catalogue>,
     temporary: HashSet<Box<str>>,
-    /// Relations that this session made, with the schema they were made in: they are not in the
-    /// catalogue before the transaction commits.
-    created: HashMap<Box<str>, Box<str>>,
-    stored: HashMap<Box<str>, Arc<Analysis>>,
+    /// Relations that this session made, with the schemas they may have been made in: they are not
+    /// in the catalogue before the transaction commits.
+    created: HashMap<Box<str>, Vec<Box<str>>>,
+    prepared: Shelf,
+    cursors: Shelf,
     answers: HashMap<Box<str>, Arc<[Box<str>]>>,
     resolved: HashMap<usize, Resolved>,
 }
@@ -44,29 +48,69 @@ struct Resolved {
     at: Instant,
 }
 
+/// What was stored under SQL names of one sort. What does not fit is not known, and so judged as
+/// what nobody knows.
+#[derive(Default)]
+struct Shelf {
+    stored: HashMap<Box<str>, Arc<Analysis>>,
+    weight: usize,
+}
+
+impl Shelf {
+    fn put(&mut self, name: &str, analysis: &Arc<Analysis>) {
+        self.remove(name);
+        let weight = weight(name, analysis);
+        if self.weight.saturating_add(weight) <= MAX_STORED {
+            self.weight = self.weight.saturating_add(weight);
+            self.stored.insert(name.into(), Arc::clone(analysis));
+        }
+    }
+
+    /// Says whether there was anything under the name.
+    fn remove(&mut self, name: &str) -> bool {
+        let removed = self.stored.remove(name);
+        let freed = removed.as_ref().map_or(0, |analysis| weight(name, analysis));
+        self.weight = self.weight.saturating_sub(freed);
+        removed.is_some()
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+const fn weight(name: &str, analysis: &Analysis) -> usize {
+    name.len().saturating_add(analysis.weight)
+}
+
 impl Resolver {
     pub(crate) fn new(database: &str, path: SearchPath, catalogue: Arc<Catalogue>) -> Self {
         Self {
             database: database.into(),
-            login_path: path.clone(),
-            path,
-            coming: None,
+            following: Following::new(path),
             catalogue,
             temporary: HashSet::new(),
             created: HashMap::new(),
-            stored: HashMap::new(),
+            prepared: Shelf::default(),
+            cursors: Shelf::default(),
             answers: HashMap::new(),
             resolved: HashMap::new(),
         }
     }
 
-    pub(crate) fn set_path(&mut self, path: SearchPath) {
-        self.path = path;
+    /// The target reports its search path at login.
+    pub(crate) fn began_with_path(&mut self, setting: &str) {
+        self.following.began_with(setting);
+    }
+
+    /// The target reports its search path.
+    pub(crate) fn path_reported(&mut self, setting: &str) {
+        self.following.reported(setting);
         self.resolved.clear();
     }
 
     pub(crate) fn learn(&mut self, answers: Vec<(Box<str>, Vec<Box<str>>)>) {
-        self.answers = answers.into_iter().map(|(name, schemas)| (name, schemas.into())).collect();
+        self.answers.extend(answers.into_iter().map(|(name, schemas)| (name, schemas.into())));
     }
 
     /// The effects of an analysis in this session, or the relations that have to be looked up
@@ -87,95 +131,112 @@ impl Resolver {
         }
         let effects = classify::effects(analysis, self);
         self.answers.clear();
-        if self.resolved.len() >= MAX_RESOLVED {
-            self.resolved.clear();
+        if analysis.weight.max(effects.json().get().len()) <= MAX_KEPT {
+            if self.resolved.len() >= MAX_RESOLVED {
+                self.resolved.clear();
+            }
+            let kept = Resolved { _analysis: Arc::clone(analysis), effects: effects.clone(), generation, at: now };
+            self.resolved.insert(key, kept);
         }
-        let kept = Resolved { _analysis: Arc::clone(analysis), effects: effects.clone(), generation, at: now };
-        self.resolved.insert(key, kept);
         Ok(effects)
     }
 
     fn missing(&mut self, analysis: &Analysis, now: Instant) -> Vec<Box<str>> {
-        let stored = analysis.statements.iter().filter_map(classify::runs).filter_map(|name| self.stored.get(name));
-        let inner: Vec<Arc<Analysis>> = stored.cloned().collect();
+        let inner: Vec<Arc<Analysis>> = self.run_by(analysis).collect();
         let names = classify::relations(analysis).chain(inner.iter().flat_map(|inner| classify::relations(inner)));
-        let mut missing: Vec<Box<str>> = Vec::new();
+        let mut missing: HashSet<Box<str>> = HashSet::new();
         for name in names {
-            if self.answers.contains_key(name) || missing.iter().any(|known| &**known == name) {
+            if self.answers.contains_key(name) || missing.contains(name) {
                 continue;
             }
             match self.catalogue.schemas(name, now) {
                 Some(schemas) => {
                     self.answers.insert(name.into(), schemas);
                 }
-                None => missing.push(name.into()),
+                None => {
+                    missing.insert(name.into());
+                }
             }
         }
-        missing
+        missing.into_iter().collect()
+    }
+
+    /// What the statements of an analysis run of what was stored before.
+    pub(crate) fn run_by(&self, analysis: &Analysis) -> impl Iterator<Item = Arc<Analysis>> {
+        analysis.statements.iter().filter_map(classify::runs).filter_map(|run| self.stored(run))
     }
 
     /// Follows what the target has done: `statement` of `analysis` is complete.
-    pub(crate) fn done(&mut self, analysis: &Arc<Analysis>, statement: usize, in_transaction: bool) {
+    pub(crate) fn done(&mut self, analysis: &Arc<Analysis>, statement: usize) {
         if classify::changes_catalogue(analysis) {
             self.catalogue.forget();
         }
-        let Some(statement) = analysis.statements.get(statement) else { return };
-        let Some(change) = &statement.change else { return };
-        self.resolved.clear();
-        match change {
-            SessionChange::Set { name, values, local } if &**name == "search_path" => {
-                self.path = SearchPath::Unknown;
-                // Inside a transaction block the change may be undone later, and that is not followed.
-                self.coming = values.as_ref().filter(|_| !local && !in_transaction).map(|values| path_of(values));
-            }
-            SessionChange::Reset { name } if &**name == "search_path" => self.reset_path(in_transaction),
-            SessionChange::ResetAll => self.reset_path(in_transaction),
-            SessionChange::DiscardAll => {
-                self.reset_path(in_transaction);
-                self.stored.clear();
+        // More statements than the gate has found: what they do is not known.
+        let Some(statement) = analysis.statements.get(statement).or(analysis.statements.last()) else { return };
+        let stored = classify::runs(statement).and_then(|run| self.stored(run));
+        if self.following.done(statement, stored.as_deref()) || statement.change.is_some() {
+            self.resolved.clear();
+        }
+        match &statement.change {
+            Some(SessionChange::DiscardAll) => {
+                self.forget_stored();
                 self.temporary.clear();
             }
-            SessionChange::SetRole { .. } | SessionChange::SetSessionAuthorization { .. } => {
-                self.path = SearchPath::Unknown
+            Some(SessionChange::Unknown) => self.forget_stored(),
+            Some(SessionChange::Prepare { name, analysis }) => self.prepared.put(name, analysis),
+            Some(SessionChange::Declare { name, analysis }) => self.cursors.put(name, analysis),
+            Some(SessionChange::Deallocate { name: Some(name) }) => {
+                self.prepared.remove(name);
             }
-            SessionChange::Unknown => {
-                self.path = SearchPath::Unknown;
-                self.stored.clear();
+            Some(SessionChange::Deallocate { name: None }) => self.prepared.clear(),
+            Some(SessionChange::Close { name: Some(name) }) => {
+                self.cursors.remove(name);
             }
-            SessionChange::Deallocate { name: Some(name) } | SessionChange::Close { name: Some(name) } => {
-                self.stored.remove(name);
-            }
-            SessionChange::Deallocate { name: None } => self.stored.clear(),
-            SessionChange::CreateTemp { name } => follow(&mut self.temporary, name),
-            SessionChange::Prepare { name, analysis } | SessionChange::Declare { name, analysis }
-                if self.stored.len() < MAX_FOLLOWED || self.stored.contains_key(name) =>
-            {
-                self.stored.insert(name.clone(), Arc::clone(analysis));
+            Some(SessionChange::Close { name: None }) => self.cursors.clear(),
+            Some(SessionChange::CreateTemp { name }) if self.temporary.len() < MAX_FOLLOWED => {
+                self.temporary.insert(name.clone());
             }
             _ => {}
         }
+        if classify::is_unfollowed(statement) {
+            self.forget_stored();
+        }
     }
 
-    /// A transaction, explicit or not, has ended, and well or not.
-    pub(crate) fn ended(&mut self, well: bool) {
-        if let Some(path) = self.coming.take().filter(|_| well) {
-            self.set_path(path);
+    fn forget_stored(&mut self) {
+        self.prepared.clear();
+        self.cursors.clear();
+    }
+
+    /// The protocol's messages name statements and portals in the namespaces of SQL: what they made
+    /// or closed is no longer what SQL made.
+    pub(crate) fn unnamed(&mut self, which: u8, name: &[u8]) {
+        let shelf = if which == b'S' { &mut self.prepared } else { &mut self.cursors };
+        if std::str::from_utf8(name).is_ok_and(|name| shelf.remove(name)) {
+            self.resolved.clear();
+        }
+    }
+
+    /// The target is ready, with no transaction open if `idle`, and after a failure if `failed`.
+    pub(crate) fn ready(&mut self, idle: bool, failed: bool) {
+        if self.following.ready(idle, failed) {
+            self.resolved.clear();
         }
     }
 
     /// A relation that the session makes without naming a schema.
     pub(crate) fn making(&mut self, analysis: &Analysis) {
-        let Some(schema) = self.path.creation().map(Box::<str>::from) else { return };
+        let schemas = self.following.path().creation();
         for name in classify::created(analysis) {
-            if self.created.len() < MAX_FOLLOWED {
-                self.created.insert(name.into(), schema.clone());
+            if self.created.len() < MAX_FOLLOWED && !schemas.is_empty() {
+                self.created.insert(name.into(), schemas.clone());
             }
         }
     }
 
-    fn reset_path(&mut self, in_transaction: bool) {
-        self.path = SearchPath::Unknown;
-        self.coming = (!in_transaction).then(|| self.login_path.clone());
+    fn path(&self, earlier: &Earlier) -> SearchPath {
+        let path = self.following.path().clone();
+        earlier.path.as_ref().map_or_else(|| path.clone(), |moved| path.clone().or(moved))
     }
 }
 
@@ -184,32 +245,36 @@ impl Names for Resolver {
         &self.database
     }
 
-    fn schemas(&self, relation: &str) -> Vec<Box<str>> {
+    fn schemas(&self, relation: &str, earlier: &Earlier) -> Vec<Box<str>> {
         let holders = self.answers.get(relation).map_or(&[][..], |schemas| schemas);
-        let mut found = candidates(relation, &self.path, holders, &self.temporary);
-        if let ([only], Some(schema)) = (&mut found[..], self.created.get(relation))
-            && &**only == NOWHERE
-        {
-            *only = schema.clone();
+        let made = earlier.made.get(relation);
+        let temporary = self.temporary.contains(relation) || made == Some(&true);
+        let found = candidates(&self.path(earlier), holders, temporary);
+        match &found[..] {
+            [only] if &**only == NOWHERE => match (made, self.created.get(relation)) {
+                (Some(_), _) => self.creation(earlier),
+                (None, Some(schemas)) => schemas.clone(),
+                (None, None) => found,
+            },
+            _ => found,
         }
-        found
     }
 
-    fn stored(&self, name: &str) -> Option<Arc<Analysis>> {
-        self.stored.get(name).cloned()
+    fn creation(&self, earlier: &Earlier) -> Vec<Box<str>> {
+        match &self.path(earlier).creation()[..] {
+            [] => vec![NOWHERE.into()],
+            schemas => schemas.to_vec(),
+        }
     }
-}
 
-/// A path that a statement sets. One with `$user` depends on roles and is not followed.
-fn path_of(values: &[Box<str>]) -> SearchPath {
-    if values.iter().any(|value| &**value == "$user") {
-        return SearchPath::Unknown;
+    fn stored(&self, name: Stored<'_>) -> Option<Arc<Analysis>> {
+        match name {
+            Stored::Statement(name) => self.prepared.stored.get(name).cloned(),
+            Stored::Cursor(name) => self.cursors.stored.get(name).cloned(),
+        }
     }
-    SearchPath::of(values.iter().filter(|value| !value.is_empty()).cloned())
-}
 
-fn follow(names: &mut HashSet<Box<str>>, name: &str) {
-    if names.len() < MAX_FOLLOWED {
-        names.insert(name.into());
+    fn moved(&self, change: &PathChange<'_>) -> SearchPath {
+        self.following.after(change)
     }
 }

@@ -17,6 +17,8 @@ struct Slot<T> {
     confirmed: Option<T>,
     /// The entry that names it anew and is not answered yet.
     pending: Option<(u64, T)>,
+    /// The name stands, or may stand, for something else if that entry fails.
+    contested: bool,
 }
 
 impl<T> Default for Slots<T> {
@@ -32,16 +34,23 @@ impl<T: Clone> Slots<T> {
         slot.pending.as_ref().map(|(_, value)| value).or(slot.confirmed.as_ref())
     }
 
+    /// The entry on whose answer it depends which of several things the name stands for.
+    pub(crate) fn contested(&self, name: &[u8]) -> Option<u64> {
+        let slot = self.0.get(name).filter(|slot| slot.contested)?;
+        slot.pending.as_ref().map(|(number, _)| *number)
+    }
+
     /// Names something under entry `number`; false where no more names fit.
     pub(crate) fn propose(&mut self, name: &[u8], number: u64, value: T) -> bool {
         if let Some(slot) = self.0.get_mut(name) {
+            slot.contested = true;
             slot.pending = Some((number, value));
             return true;
         }
         if self.0.len() >= MAX_NAMES {
             return false;
         }
-        self.0.insert(name.into(), Slot { confirmed: None, pending: Some((number, value)) });
+        self.0.insert(name.into(), Slot { confirmed: None, pending: Some((number, value)), contested: false });
         true
     }
 
@@ -51,7 +60,7 @@ impl<T: Clone> Slots<T> {
             slot.confirmed = Some(value);
             slot.pending.take_if(|(pending, _)| *pending == number);
         } else if self.0.len() < MAX_NAMES {
-            self.0.insert(name.into(), Slot { confirmed: Some(value), pending: None });
+            self.0.insert(name.into(), Slot { confirmed: Some(value), pending: None, contested: false });
         }
     }
 
@@ -97,6 +106,18 @@ mod tests {
         assert_eq!(slots.get(b"s"), Some(&"second"));
         slots.abandon(b"s", 2);
         assert_eq!(slots.get(b"s"), Some(&"first"));
+    }
+
+    #[test]
+    fn a_name_is_contested_until_the_last_naming_is_answered() {
+        let mut slots = Slots::default();
+        slots.propose(b"s", 1, "first");
+        assert_eq!(slots.contested(b"s"), None);
+        slots.propose(b"s", 3, "second");
+        slots.confirm(b"s", 1, "first");
+        assert_eq!(slots.contested(b"s"), Some(3));
+        slots.abandon(b"s", 3);
+        assert_eq!((slots.contested(b"s"), slots.get(b"s")), (None, Some(&"first")));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use portcullis_sql::{Analysis, SessionChange};
 
 use super::expected::Kind;
 use super::slots::Slots;
-use super::{Conversation, Copy, Expected, Fault, Prepared};
+use super::{Conversation, Copy, Expected, Fault, Portal, Prepared};
 use crate::wire::body::Body;
 use crate::wire::error;
 use crate::wire::frame::{HEADER, Header, MAX_STREAMED, MAX_WHOLE, peek};
@@ -83,9 +83,10 @@ impl Conversation {
 
     /// Rows and COPY data pass in pieces, whatever their size.
     fn data(&mut self, header: Header, arrived: usize) -> Result<TargetStep, Fault> {
-        let answers = match self.expected.front_mut() {
-            Some(front @ Expected { kind: Kind::Query(_) | Kind::Execute(_), stand_in: None, .. }) => front,
-            _ => return Err(misbehaved("it sent rows that nobody asked for")),
+        let Some(answers @ Expected { kind: Kind::Query(_) | Kind::Execute(_), stand_in: None, .. }) =
+            self.expected.front_mut()
+        else {
+            return Err(misbehaved("it sent rows that nobody asked for"));
         };
         if header.tag == b'd' && self.copy != Copy::Out {
             return Err(misbehaved("it sent COPY data that nobody asked for"));
@@ -136,7 +137,7 @@ impl Conversation {
         }
         self.status = status;
         self.copy = Copy::No;
-        self.resolver.ended(status == b'I' && !self.failed);
+        self.resolver.ready(status == b'I', self.failed);
         self.failed = false;
         if status == b'I' {
             // Portals end with their transaction.
@@ -149,6 +150,7 @@ impl Conversation {
         match self.expected.front() {
             Some(Expected { kind: Kind::Parse(name, prepared), stand_in: None, .. }) => {
                 self.statements.confirm(name, self.answered, Arc::clone(prepared));
+                self.resolver.unnamed(b'S', name);
                 self.pop()
             }
             _ => Err(misbehaved("it parsed what nobody had asked for")),
@@ -159,6 +161,7 @@ impl Conversation {
         match self.expected.front() {
             Some(Expected { kind: Kind::Bind(name, portal), .. }) => {
                 self.portals.confirm(name, self.answered, portal.clone());
+                self.resolver.unnamed(b'P', name);
                 self.pop()
             }
             _ => Err(misbehaved("it bound what nobody had asked for")),
@@ -173,6 +176,7 @@ impl Conversation {
                 } else {
                     self.portals.remove(name);
                 }
+                self.resolver.unnamed(*which, name);
                 self.pop()
             }
             _ => Err(misbehaved("it closed what nobody had asked for")),
@@ -195,7 +199,6 @@ impl Conversation {
     }
 
     fn complete(&mut self, body: &[u8]) -> Result<(), Fault> {
-        let in_transaction = self.status != b'I';
         let Some(front) = self.expected.front_mut() else {
             return Err(misbehaved("it completed what nobody had asked for"));
         };
@@ -204,8 +207,8 @@ impl Conversation {
         front.done = statement.saturating_add(1);
         let ends_entry = match &front.kind {
             Kind::Query(prepared) | Kind::Execute(Some(prepared)) if front.stand_in.is_none() => {
-                self.resolver.done(&prepared.analysis, statement, in_transaction);
-                forget(&mut self.statements, &prepared.analysis, statement);
+                self.resolver.done(&prepared.analysis, statement);
+                forget(&mut self.statements, &mut self.portals, &prepared.analysis, statement);
                 matches!(front.kind, Kind::Execute(_))
             }
             Kind::Execute(None) if front.stand_in.is_none() => true,
@@ -314,11 +317,16 @@ impl Conversation {
     }
 }
 
-/// Follows SQL that makes the target forget prepared statements, which share their names with Parse.
-fn forget(statements: &mut Slots<Arc<Prepared>>, analysis: &Analysis, statement: usize) {
+/// Follows SQL that makes the target forget prepared statements and cursors, which share their names
+/// with Parse and Bind.
+fn forget(statements: &mut Slots<Arc<Prepared>>, portals: &mut Slots<Portal>, analysis: &Analysis, statement: usize) {
     match analysis.statements.get(statement).and_then(|done| done.change.as_ref()) {
         Some(SessionChange::DiscardAll | SessionChange::Deallocate { name: None }) => statements.clear(),
         Some(SessionChange::Deallocate { name: Some(name) }) => statements.remove(name.as_bytes()),
+        Some(SessionChange::Close { name: None }) => portals.clear(),
+        Some(SessionChange::Close { name: Some(name) } | SessionChange::Declare { name, .. }) => {
+            portals.remove(name.as_bytes());
+        }
         _ => {}
     }
 }

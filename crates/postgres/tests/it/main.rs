@@ -1,6 +1,7 @@
 //! The Postgres protocol against scripted clients and targets.
-#![expect(clippy::expect_used, reason = "scripts of the tests' own")]
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "scripts of the tests' own")]
 
+mod attacks;
 mod conformance;
 mod hostile_target;
 mod scripted_client;

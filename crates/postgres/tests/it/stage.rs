@@ -29,6 +29,14 @@ impl Stage {
         Self { gate, protocol: Arc::new(Postgres::new(config).expect("a good configuration")) }
     }
 
+    /// A gate in front of another target, where it logs in as `user`.
+    pub(crate) fn in_front_of(connector: FakeConnector, user: &str) -> Self {
+        let login = Login { user: user.into(), password: None };
+        let config = Config { login, logins: vec![], client_login: ClientLogin::Password };
+        let protocol = Postgres::new(config).expect("a good configuration");
+        Self { gate: FakeGate::new(connector), protocol: Arc::new(protocol) }
+    }
+
     /// A client's end of a connection that the gate serves.
     pub(crate) fn connect(&self) -> (BoxStream, JoinHandle<Result<(), ServeError>>) {
         let (ours, theirs) = tokio::io::duplex(1 << 20);

@@ -31,7 +31,7 @@ pub(crate) struct Outline {
     pub(crate) tokens: usize,
 }
 
-/// Scans all of `text` into `outline`. The error leaves `outline` with what came before.
+/// Scans all of `text` into `outline`; too many tokens are an error. The error leaves `outline` with what came before.
 pub(crate) fn outline(text: &[u8], settings: Settings, outline: &mut Outline) -> Result<(), Unreadable> {
     outline.statements.clear();
     outline.shape.clear();
@@ -43,6 +43,10 @@ pub(crate) fn outline(text: &[u8], settings: Settings, outline: &mut Outline) ->
     let mut current: Option<Range<usize>> = None;
     while let Some(token) = scanner.next_token()? {
         outline.tokens += 1;
+        if outline.tokens > MAX_TOKENS {
+            // Not parsed, and not split either: each statement costs many times its text.
+            return Err(Unreadable);
+        }
         let word = text.get(token.start..token.end).unwrap_or_default();
         if splitter.separates(token, word) {
             outline.statements.extend(current.take());

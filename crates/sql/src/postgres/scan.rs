@@ -270,11 +270,16 @@ impl<'t> Scanner<'t> {
         if !is_digit(self.peek(0)) {
             return Err(Unreadable);
         }
+        let mut underscored = false;
         loop {
             if is_digit(self.peek(0)) {
                 self.at += 1;
             } else if self.peek(0) == Some(b'_') && is_digit(self.peek(1)) {
+                underscored = true;
                 self.at += 2;
+            } else if underscored && self.peek(0) == Some(b'$') {
+                // The longest match is a shorter number and a name: `1` and `_0$`.
+                return Err(Unreadable);
             } else {
                 return Ok(());
             }

@@ -44,7 +44,7 @@ fn object(object: &Object) -> String {
     };
     match object {
         Object::Database => "database".into(),
-        Object::Relation(relation) => name(relation),
+        Object::Relation(relation) | Object::Made(relation) => name(relation),
         Object::Schema(schema) => format!("schema {schema}"),
         Object::Routine(routine) => format!("routine {}", name(routine)),
         Object::Role(role) => format!("role {role}"),

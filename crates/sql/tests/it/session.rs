@@ -37,6 +37,8 @@ fn settings_are_told_with_their_values() {
             Some(SessionChange::SetSessionAuthorization { role: None, local: false }),
         ),
         ("explain select set_config('a', 'b', true)", None),
+        ("explain execute p(set_config('a', 'b', true))", set("a", None, false)),
+        ("update pg_settings set setting = 'a' where name = 'search_path'", Some(SessionChange::Unknown)),
         ("create temp table T (a int)", Some(SessionChange::CreateTemp { name: "t".into() })),
         ("create table pg_temp.t (a int)", Some(SessionChange::CreateTemp { name: "t".into() })),
         ("select 1 as x into temporary t", Some(SessionChange::CreateTemp { name: "t".into() })),

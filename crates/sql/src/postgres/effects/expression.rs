@@ -2,9 +2,9 @@
 
 use pg_query::Node;
 use pg_query::protobuf::node::Node as Enum;
-use pg_query::protobuf::{ColumnRef, FuncCall, SubLink};
+use pg_query::protobuf::{AIndirection, ColumnRef, FuncCall, SubLink};
 
-use super::functions::{Judgement, judge};
+use super::functions::{self, Judgement, judge};
 use super::{Reader, children, names};
 use crate::{Object, QualifiedName, SessionChange, vocabulary};
 
@@ -26,6 +26,10 @@ impl Reader {
             | Enum::DeleteStmt(_)
             | Enum::MergeStmt(_) => {
                 self.query(node);
+            }
+            Enum::AIndirection(indirection) => {
+                self.fields(indirection);
+                self.parts(node);
             }
             Enum::AExpr(expression) => {
                 self.operator(&expression.name);
@@ -97,8 +101,29 @@ impl Reader {
 
     fn column_of(&mut self, of: &str, name: &str) {
         let entries = self.scopes.iter().rev().flat_map(|scope| &scope.entries);
-        if let Some(place) = entries.filter(|entry| *entry.name == *of).find_map(|entry| entry.place) {
-            self.draft.column(place, name);
+        match entries.filter(|entry| *entry.name == *of).find_map(|entry| entry.place) {
+            Some(place) => self.draft.column(place, name),
+            // What a function in FROM gives need not be a row, and then this calls another one.
+            None => self.column_call(functions::judge_column(name), name),
+        }
+    }
+
+    /// Fields of a row, or functions called as if they were. Only for what is a plain value is it
+    /// certain which; a function of someone's own on anything else is not told from a field.
+    fn fields(&mut self, indirection: &AIndirection) {
+        let of = indirection.arg.as_ref().and_then(|arg| arg.node.as_ref());
+        for name in names::strings(&indirection.indirection) {
+            let judgement = match of {
+                Some(of) if is_plain(of) => Some(judge(&[name])),
+                _ => functions::judge_column(name),
+            };
+            self.column_call(judgement, name);
+        }
+    }
+
+    fn column_call(&mut self, judgement: Option<Judgement>, name: &str) {
+        if let Some(judgement) = judgement.filter(|judgement| *judgement != Judgement::Pure) {
+            self.called(judgement, QualifiedName { database: None, schema: None, name: name.into() }, None);
         }
     }
 
@@ -107,10 +132,12 @@ impl Reader {
         self.arguments(call);
         let parts = names::strings(&call.funcname);
         let judgement = judge(&parts);
-        if judgement == Judgement::Pure {
-            return;
+        if judgement != Judgement::Pure {
+            self.called(judgement, names::qualified(&parts), Some(call));
         }
-        let name = names::qualified(&parts);
+    }
+
+    fn called(&mut self, judgement: Judgement, name: QualifiedName, call: Option<&FuncCall>) {
         self.draft.function(&written(&name));
         self.routine(vocabulary::EXECUTE, name.clone());
         match judgement {
@@ -123,7 +150,7 @@ impl Reader {
             }
             Judgement::Maintains => self.routine(vocabulary::MAINTAIN, name),
             Judgement::Replicates => self.routine(vocabulary::REPLICATION, name),
-            Judgement::Sets => self.set_config(call),
+            Judgement::Sets => self.set_config(call.and_then(|call| call.args.first())),
         }
     }
 
@@ -137,9 +164,9 @@ impl Reader {
     }
 
     /// `set_config` is `SET` by another name. Whether and when it runs is not followed.
-    fn set_config(&mut self, call: &FuncCall) {
+    fn set_config(&mut self, name: Option<&Node>) {
         self.depends_on_literals = true;
-        match call.args.first().and_then(literal) {
+        match name.and_then(literal) {
             Some(name) => {
                 let name: Box<str> = name.to_ascii_lowercase().into();
                 self.effect(vocabulary::SESSION, Object::Setting(name.clone()));
@@ -151,6 +178,20 @@ impl Reader {
                 self.changes(SessionChange::Unknown);
             }
         }
+    }
+}
+
+/// Whether an expression is certainly no row: a literal, or one of a type that the grammar names.
+fn is_plain(node: &Enum) -> bool {
+    const PLAIN: [&str; 10] = ["bytea", "date", "json", "jsonb", "name", "oid", "regclass", "text", "uuid", "xml"];
+    match node {
+        Enum::AConst(_) | Enum::SqlvalueFunction(_) => true,
+        Enum::TypeCast(cast) => cast.type_name.as_ref().is_some_and(|name| match names::strings(&name.names)[..] {
+            ["pg_catalog", name] => name != "record",
+            [name] => PLAIN.contains(&name),
+            _ => false,
+        }),
+        _ => false,
     }
 }
 

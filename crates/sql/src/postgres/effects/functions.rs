@@ -115,6 +115,18 @@ const FAMILIES: &[(&str, Judgement)] = &[
     ("pg_clear_", Judgement::Maintains),
 ];
 
+/// PostgreSQL's own functions, and those of its extensions, that are not pure and can be called with
+/// one argument that is no row. So they can be called as if they were columns of it:
+/// `('/etc/passwd'::text).pg_read_file`.
+const AS_COLUMNS: &str = include_str!("as_columns.txt");
+
+/// Judges what stands as a column's name behind something that may be no row; `None` where it is one
+/// for all that a name can tell.
+pub(crate) fn judge_column(name: &str) -> Option<Judgement> {
+    static KNOWN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| AS_COLUMNS.split_whitespace().collect());
+    KNOWN.contains(name).then(|| judge(&[name]))
+}
+
 /// Judges a function by its name.
 pub(crate) fn judge(parts: &[&str]) -> Judgement {
     static KNOWN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| PURE.split_whitespace().collect());

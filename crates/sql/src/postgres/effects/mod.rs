@@ -31,6 +31,9 @@ use self::census::{Census, census};
 use self::draft::{Draft, Place};
 use crate::{Analysis, Kind, Object, QualifiedName, SessionChange, SqlEffect, Statement, vocabulary};
 
+/// The schema of temporary relations.
+const TEMPORARY: &str = "pg_temp";
+
 /// What was read of one statement.
 #[derive(Debug)]
 pub(crate) struct Reading {
@@ -62,6 +65,8 @@ struct Reader {
     planned: bool,
     depends_on_literals: bool,
     change: Option<SessionChange>,
+    /// What of it happens although the statement is only planned.
+    evaluated: Option<SessionChange>,
     /// The cursor that the statement declares.
     declares: Option<Box<str>>,
     /// The queries around the place being read, outermost first.
@@ -162,7 +167,7 @@ impl Reader {
             self.statement(node);
         }
         if self.planned {
-            self.change = None;
+            self.change = self.evaluated.take();
         }
         Kind::Explain
     }
@@ -181,11 +186,12 @@ impl Reader {
             vocabulary::SERVER,
             vocabulary::MAINTAIN,
         ];
-        if !self.planned || !CHANGES.contains(&action) {
+        // Planning may run a function, whichever it is, to see what it gives.
+        if !self.planned || !CHANGES.contains(&action) || matches!(object, Object::Routine(_)) {
             return self.draft.add(action, object);
         }
         match object {
-            Object::Relation(_) => self.draft.add(vocabulary::SELECT, object),
+            Object::Relation(name) | Object::Made(name) => self.draft.add(vocabulary::SELECT, Object::Relation(name)),
             _ => self.draft.add(vocabulary::SELECT, Object::Database),
         }
     }
@@ -216,12 +222,14 @@ impl Reader {
 
     /// Notes that a relation is made, and whether it hides others.
     fn makes(&mut self, relation: Option<&RangeVar>) {
-        if let Some(made) = relation
-            && (made.relpersistence == "t" || made.schemaname == "pg_temp")
-        {
+        let Some(made) = relation else { return };
+        let mut name = names::relation(made);
+        if made.relpersistence == "t" || made.schemaname == TEMPORARY {
             self.changes(SessionChange::CreateTemp { name: made.relname.as_str().into() });
+            name.schema.get_or_insert_with(|| TEMPORARY.into());
         }
-        self.relation(vocabulary::CREATE, relation);
+        self.seen.relations += 1;
+        self.effect(vocabulary::CREATE, Object::Made(name));
     }
 
     /// Reads a statement inside another one that stores it for later.

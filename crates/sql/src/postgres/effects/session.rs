@@ -43,7 +43,7 @@ impl Reader {
                 self.on_session(Kind::Prepare)
             }
             Enum::ExecuteStmt(execute) => {
-                self.expressions(&execute.params);
+                self.parameters(&execute.params);
                 self.draft.opaque();
                 self.database(vocabulary::EXECUTE);
                 self.changes(SessionChange::Execute { name: execute.name.as_str().into() });
@@ -75,6 +75,14 @@ impl Reader {
             }
             _ => return None,
         })
+    }
+
+    /// Parameters of `EXECUTE` are computed even where `EXPLAIN` only plans what they are for.
+    fn parameters(&mut self, parameters: &[Node]) {
+        let planned = std::mem::replace(&mut self.planned, false);
+        self.expressions(parameters);
+        self.planned = planned;
+        self.evaluated = self.change.clone();
     }
 
     fn code(&mut self, node: &Enum) -> Option<Kind> {

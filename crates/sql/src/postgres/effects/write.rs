@@ -11,7 +11,7 @@ use portcullis_core::vocabulary::Action;
 use super::condition;
 use super::draft::Place;
 use super::{Reader, Scope, names};
-use crate::{Object, vocabulary};
+use crate::{Object, SessionChange, vocabulary};
 
 /// What a write writes to: the effect, the relation, and the name it goes by.
 struct Written<'t> {
@@ -77,6 +77,7 @@ impl Reader {
         let visible = self.ctes.len();
         self.with(update.with_clause.as_ref());
         if let Some(written) = self.written(vocabulary::UPDATE, update.relation.as_ref()) {
+            self.writes_settings(written.relation);
             self.scope_of(written.place, written.name);
             self.from(&update.from_clause);
             self.targets(written.place, &update.target_list);
@@ -99,6 +100,15 @@ impl Reader {
             self.scopes.pop();
         }
         self.ctes.truncate(visible);
+    }
+
+    /// An update of this view is `set_config` by another name.
+    fn writes_settings(&mut self, relation: &RangeVar) {
+        if relation.relname == "pg_settings" && matches!(&*relation.schemaname, "" | "pg_catalog") {
+            self.draft.opaque();
+            self.database(vocabulary::SESSION);
+            self.changes(SessionChange::Unknown);
+        }
     }
 
     fn condition(&mut self, condition: Option<&Node>, written: &Written<'_>) {

@@ -1,0 +1,304 @@
+//! Attempts to get something past the gate, or to have it recorded as something else, against a real
+//! PostgreSQL: where the gate's view of a conversation and the target's could come apart.
+
+use std::path::PathBuf;
+
+use portcullis_testkit::fakes::FakeConnector;
+use portcullis_testkit::servers::{Postgres, Version};
+use tokio::net::UnixStream;
+
+use crate::scripted_client::{Client, bind, execute, extended, frame, parse, sync};
+use crate::stage::{Stage, within};
+
+/// Tables of the same name in two schemas, and one that no attack may read unseen.
+const SCHEMA: &str = "
+    CREATE SCHEMA secret; CREATE SCHEMA mine;
+    CREATE TABLE public.t (a text); INSERT INTO public.t VALUES ('open');
+    CREATE TABLE secret.t (a text); INSERT INTO secret.t VALUES ('HIDDEN');
+    CREATE TABLE public.target (a int); INSERT INTO public.target VALUES (1);
+";
+
+struct Arena {
+    stage: Stage,
+    // Dropped last: it stops when nobody is connected.
+    _postgres: Postgres,
+}
+
+impl Arena {
+    fn open(version: Version) -> Self {
+        let postgres = Postgres::start(version).unwrap();
+        postgres.sql_as_app(SCHEMA).unwrap();
+        let socket: PathBuf = postgres.socket_folder().join(format!(".s.PGSQL.{}", postgres.port()));
+        let connector = FakeConnector::new(move |mut stream| {
+            let socket = socket.clone();
+            Box::pin(async move {
+                let mut target = UnixStream::connect(socket).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut target).await;
+            })
+        });
+        Self { _postgres: postgres, stage: Stage::in_front_of(connector, Postgres::USER) }
+    }
+
+    async fn client(&self) -> Client {
+        self.stage.client().await
+    }
+
+    /// Sends steps, each of which ends with one `ReadyForQuery` or several, and gives the effects
+    /// that were recorded of the last operation of the last step, and what the client was told in it.
+    async fn run(&self, client: &mut Client, steps: &[Vec<u8>]) -> (String, Vec<u8>) {
+        let mut said = Vec::new();
+        let mut before = 0;
+        for step in steps {
+            before = self.stage.gate.recorder.of("operation").len();
+            client.send(step).await;
+            said.clear();
+            for _ in 0..readies(step) {
+                said.extend(within(client.until_ready()).await.bytes);
+            }
+        }
+        let operations = self.stage.gate.recorder.of("operation");
+        let last = operations.iter().skip(before).last().map(|operation| operation["effects"].to_string());
+        (last.unwrap_or_default(), said)
+    }
+}
+
+/// How many `ReadyForQuery` answer these messages.
+fn readies(mut messages: &[u8]) -> usize {
+    let mut count = 0;
+    while let [tag, a, b, c, d, ..] = *messages {
+        count += usize::from(matches!(tag, b'Q' | b'S'));
+        messages = &messages[1 + u32::from_be_bytes([a, b, c, d]) as usize..];
+    }
+    count
+}
+
+fn query(text: &str) -> Vec<u8> {
+    frame(b'Q', format!("{text}\0").as_bytes())
+}
+
+fn close(which: u8, name: &str) -> Vec<u8> {
+    frame(b'C', &[&[which], name.as_bytes(), b"\0"].concat())
+}
+
+/// Runs attacks, each in a session of its own. What the last step of each does must be among its
+/// recorded effects.
+async fn check(arena: &Arena, attacks: &[(Vec<Vec<u8>>, &str)]) {
+    let mut unseen = Vec::new();
+    for (number, (steps, truth)) in attacks.iter().enumerate() {
+        let mut client = arena.client().await;
+        let (effects, said) = arena.run(&mut client, steps).await;
+        if !effects.contains(truth) {
+            unseen.push(format!("attack {number}: {effects}\n{}", String::from_utf8_lossy(&said)));
+        }
+    }
+    assert!(unseen.is_empty(), "{}", unseen.join("\n"));
+}
+
+fn simple(texts: &[&str]) -> Vec<Vec<u8>> {
+    texts.iter().map(|text| query(text)).collect()
+}
+
+/// Every attack leaves the session with `secret` as its search path.
+fn ways_to_move_the_path() -> Vec<Vec<Vec<u8>>> {
+    let read = "SELECT a FROM t";
+    let mut ways: Vec<Vec<Vec<u8>>> = [
+        &["SET search_path = secret", read][..],
+        &["SET search_path = secret; SELECT a FROM t"],
+        &["BEGIN; SET LOCAL search_path = secret; SELECT a FROM t; COMMIT"],
+        &["SET search_path = secret", "BEGIN; SET search_path = public; ROLLBACK", read],
+        &["SET search_path = secret", "BEGIN", "SET search_path = public", "ROLLBACK", read],
+        &["SET search_path = secret", "BEGIN", "SET search_path = public", "ROLLBACK; SELECT a FROM t"],
+        &["BEGIN", "SET search_path = secret", "SAVEPOINT s", "SET search_path = public", "ROLLBACK TO s", read],
+        &["PREPARE p AS SELECT set_config('search_path', 'secret', false)", "EXECUTE p", read],
+        &["PREPARE p AS SELECT set_config('search_path', 'secret', false)", "EXECUTE p; SELECT a FROM t"],
+        &["PREPARE p AS SELECT $1::text", "EXECUTE p(set_config('search_path', 'secret', false))", read],
+        &["PREPARE p AS SELECT $1::text", "EXPLAIN EXECUTE p(set_config('search_path', 'secret', false))", read],
+        &["SELECT set_config('search_path', 'secret', false), set_config('a.b', 'c', false)", read],
+        &["DO $$ BEGIN SET search_path = secret; END $$", read],
+        &["DO $$ BEGIN SET search_path = secret; END $$; SELECT a FROM t"],
+        &["UPDATE pg_settings SET setting = 'secret' WHERE name = 'search_path'", read],
+        &["PREPARE p AS SELECT a FROM t", "SET search_path = secret", "EXECUTE p"],
+        &["PREPARE p AS SELECT a FROM t", "SET search_path = secret; EXECUTE p"],
+    ]
+    .into_iter()
+    .map(simple)
+    .collect();
+    let set = |path: &str| [parse("", &format!("SET search_path = {path}")), bind("", ""), execute("")].concat();
+    // In one implicit transaction.
+    ways.push(vec![[set("secret"), extended(read)].concat()]);
+    // Bound under one path, run under another.
+    ways.push(vec![
+        [parse("r", read), sync()].concat(),
+        query("BEGIN"),
+        query("SET search_path = secret"),
+        [bind("p", "r"), sync()].concat(),
+        query("SET search_path = public"),
+        [execute("p"), sync()].concat(),
+    ]);
+    ways.push(vec![
+        query("SET search_path = secret"),
+        [set("public"), parse("", "no sql"), sync()].concat(),
+        query(read),
+    ]);
+    ways
+}
+
+#[tokio::test]
+async fn a_name_is_judged_where_the_target_finds_it() {
+    for version in Version::ALL {
+        let arena = Arena::open(version);
+        let attacks: Vec<_> = ways_to_move_the_path().into_iter().map(|steps| (steps, r#""secret","t""#)).collect();
+        check(&arena, &attacks).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_made_is_judged_where_the_target_makes_it() {
+    let arena = Arena::open(Version::V15);
+    let at = |schema: &str, name: &str| {
+        format!(r#"{{"action":"sql:create","resource":{{"kind":"Table","path":["shop","{schema}","{name}"]}}}}"#)
+    };
+    for (texts, truth) in [
+        (&["CREATE TABLE fresh (a int)"][..], at("public", "fresh")),
+        // Another schema on the path holds one of that name.
+        (&["SET search_path = mine, public", "CREATE TABLE t (a int)"], at("mine", "t")),
+        (&["CREATE TEMP TABLE t (a int)"], at("pg_temp", "t")),
+        (&["BEGIN", "SET LOCAL search_path = secret", "CREATE TABLE x (a int)"], at("secret", "x")),
+        (&["CREATE TABLE one (a int); INSERT INTO one VALUES (1)"], r#"{"action":"sql:insert","facts":{"columns":["*"]},"resource":{"kind":"Table","path":["shop","public","one"]}}"#.to_owned()),
+        (&["CREATE TEMP TABLE two (a int); INSERT INTO two VALUES (1)"], r#"{"action":"sql:insert","facts":{"columns":["*"]},"resource":{"kind":"Table","path":["shop","pg_temp","two"]}}"#.to_owned()),
+    ] {
+        let mut client = arena.client().await;
+        let (effects, _) = arena.run(&mut client, &simple(texts)).await;
+        assert!(effects.contains(&truth), "{texts:?}: {effects}");
+    }
+}
+
+#[tokio::test]
+async fn what_runs_under_a_stored_name_is_what_is_judged() {
+    let arena = Arena::open(Version::V15);
+    let delete = "DELETE FROM target WHERE a = 1";
+    let prepare = format!("PREPARE p AS {delete}");
+    let long = |last: char| format!("{}{last}", "n".repeat(63));
+    let (one, other) = (long('1'), long('2'));
+    let truth = "sql:delete";
+    let attacks = [
+        (simple(&[&prepare, "EXECUTE p"]), truth),
+        // Cursors and statements have names of their own.
+        (simple(&[&prepare, "BEGIN; DECLARE p CURSOR FOR SELECT 1", "EXECUTE p"]), truth),
+        (simple(&["PREPARE p AS SELECT 1", &format!("DEALLOCATE p; {prepare}; EXECUTE p")]), truth),
+        // What Close and Parse do to names of SQL.
+        (
+            vec![
+                query("PREPARE p AS SELECT 1"),
+                [close(b'S', "p"), parse("p", delete), sync()].concat(),
+                query("EXECUTE p"),
+            ],
+            r#""opaque":true"#,
+        ),
+        (
+            vec![
+                [parse("p", "SELECT 1"), sync()].concat(),
+                query("DEALLOCATE p"),
+                query(&prepare),
+                [bind("", "p"), execute(""), sync()].concat(),
+            ],
+            truth,
+        ),
+        // A naming that fails behind one that did not.
+        (
+            vec![
+                [parse("s", delete), sync()].concat(),
+                [parse("s", "SELECT 1"), sync(), bind("", "s"), execute(""), sync()].concat(),
+            ],
+            truth,
+        ),
+        (
+            vec![
+                [parse("s", delete), sync(), parse("s", "SELECT 1"), sync(), bind("", "s"), execute(""), sync()]
+                    .concat(),
+            ],
+            truth,
+        ),
+        // The target looks at 63 bytes of a name.
+        (
+            vec![
+                [parse(&one, "SELECT 1"), sync()].concat(),
+                [close(b'S', &other), parse(&other, delete), sync()].concat(),
+                [bind("", &one), execute(""), sync()].concat(),
+            ],
+            truth,
+        ),
+        // Arguments do what they do, whatever is run with them.
+        (simple(&["PREPARE p AS SELECT $1::text", "EXECUTE p(pg_sleep(0)::text)"]), "pg_sleep"),
+        (simple(&["PREPARE p AS SELECT 1 AS a", "CREATE TABLE made AS EXECUTE p"]), "sql:create"),
+        (simple(&["PREPARE p AS SELECT 1 AS a", &format!("EXPLAIN ANALYZE EXECUTE p; {delete}")]), truth),
+    ];
+    check(&arena, &attacks).await;
+}
+
+#[tokio::test]
+async fn a_function_is_seen_in_whatever_form_it_is_called() {
+    let arena = Arena::open(Version::V15);
+    let truth = "pg_sleep";
+    let attacks: Vec<_> = [
+        "SELECT pg_sleep(0)",
+        "SELECT (0).pg_sleep",
+        "SELECT ((SELECT 0)).pg_sleep",
+        "SELECT c.pg_sleep FROM generate_series(0, 0) c",
+        "SELECT 1 ORDER BY pg_sleep(0)::text",
+        "TABLE t LIMIT length(pg_sleep(0)::text)",
+        "VALUES (pg_sleep(0))",
+        "COPY (SELECT pg_sleep(0)) TO STDOUT",
+        "SELECT count(*) FILTER (WHERE pg_sleep(0)::text = '') FROM t",
+        "MERGE INTO target USING t ON pg_sleep(0)::text = '' WHEN MATCHED THEN DO NOTHING",
+        "UPDATE target SET a = length(pg_sleep(0)::text) WHERE a = 1",
+        "ALTER TABLE target ALTER a TYPE int USING length(pg_sleep(0)::text)",
+        "CREATE TABLE again AS SELECT pg_sleep(0)::text AS a",
+        "DECLARE c CURSOR WITH HOLD FOR SELECT pg_sleep(0)",
+        "EXPLAIN ANALYZE SELECT pg_sleep(0)",
+    ]
+    .into_iter()
+    .map(|text| (simple(&[text]), truth))
+    .collect();
+    check(&arena, &attacks).await;
+}
+
+#[tokio::test]
+async fn no_statement_makes_the_target_read_strings_in_another_way() {
+    let arena = Arena::open(Version::V15);
+    for texts in [
+        &["SELECT set_config('a.b', 'x', false), set_config('standard_conforming_strings', 'off', false)"][..],
+        &["PREPARE p AS SELECT set_config('standard_conforming_strings', 'off', false)", "EXECUTE p"],
+        &["BEGIN; DECLARE c CURSOR FOR SELECT set_config('standard_conforming_strings', 'off', false)", "FETCH c"],
+        &["CREATE TEMP TABLE c AS SELECT set_config('standard_conforming_strings', 'off', false)"],
+        &["SELECT set_config('client_encoding', 'SJIS', false), set_config('a.b', 'x', false)"],
+    ] {
+        let mut client = arena.client().await;
+        arena.run(&mut client, &simple(texts)).await;
+        let (_, said) = arena.run(&mut client, &simple(&["ROLLBACK", "SELECT '<' || current_setting('standard_conforming_strings') || current_setting('client_encoding')"])).await;
+        assert!(said.windows(7).any(|window| window == b"<onUTF8"), "{texts:?}: {}", String::from_utf8_lossy(&said));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_vanishes_leaves_nothing_behind() {
+    let arena = Arena::open(Version::V15);
+    for left in [
+        query("COPY target FROM STDIN"),
+        [query("COPY target FROM STDIN"), frame(b'd', b"1\n")].concat(),
+        [parse("", "COPY target FROM STDIN"), bind("", ""), execute(""), sync()].concat(),
+        [parse("", "SELECT 1"), bind("", ""), execute("")].concat(),
+        query("BEGIN"),
+        b"Q\0\0\0\xffSELECT".to_vec(),
+        [frame(b'B', b"\0\0\0\0\0\x01\0\0\0\xff")[..8].to_vec()].concat(),
+        [parse("", "SELECT $1::text"), vec![b'B', 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0xf0, b'x']].concat(),
+    ] {
+        let (ours, served) = arena.stage.connect();
+        let mut client = within(Client::log_in(ours, portcullis_testkit::fakes::TOKEN)).await.unwrap();
+        client.send(&left).await;
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        drop(client);
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(5), served).await;
+        assert!(ended.is_ok(), "{} holds on", String::from_utf8_lossy(&left));
+    }
+}
