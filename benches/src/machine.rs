@@ -14,7 +14,7 @@ use crate::report::root;
 pub(crate) fn describe(gate: &Gate, postgres: &Postgres) -> anyhow::Result<String> {
     let date = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC");
     let gate = first_line(Command::new(gate.command(&[]).get_program()).arg("--version"))?;
-    let commit = first_line(Command::new("git").current_dir(root()).args(["rev-parse", "--short", "HEAD"]))
+    let commit = first_line(Command::new("git").current_dir(root()).args(["describe", "--always", "--dirty"]))
         .unwrap_or_else(|_| String::from("unknown"));
     let versions = [
         format!("{gate} (commit {commit}, release build)"),

@@ -162,7 +162,9 @@ impl Memory {
     fn row(self, leg: ClientLeg, what: &str) -> String {
         let [before, most, after] = [self.before, self.most, self.after].map(mebibytes);
         let taken = self.taken.as_secs_f64();
-        format!("| {leg} | {what} | {before:.1} MiB | {most:.1} MiB | {after:.1} MiB | {taken:.1} s |")
+        let row = format!("| {leg} | {what} | {before:.1} MiB | {most:.1} MiB | {after:.1} MiB | {taken:.1} s |");
+        println!("  {row}");
+        row
     }
 }
 
