@@ -47,8 +47,10 @@ async fn admit<'p>(
 ) -> Result<Option<relay::Relay<'p>>, ServeError> {
     let plaintext_login = client.plaintext_login;
     let (mut stream, startup, tls) = match startup::begin(client).await? {
-        Begun::Cancel { process, key } => {
+        Begun::Cancel { mut stream, process, key } => {
             postgres.cancels.request(process, &key);
+            // Nothing is answered, but TLS is ended as it should be: libpq reports a bare end.
+            let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
             return Ok(None);
         }
         Begun::Session { stream, startup, tls } => (stream, startup, tls),

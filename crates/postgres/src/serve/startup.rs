@@ -24,7 +24,7 @@ const NEWEST_MINOR: u16 = 2;
 /// How a connection begins.
 pub(super) enum Begun {
     Session { stream: BoxStream, startup: Startup, tls: bool },
-    Cancel { process: u32, key: Vec<u8> },
+    Cancel { stream: BoxStream, process: u32, key: Vec<u8> },
 }
 
 /// Reads first packets until the client says what it wants.
@@ -44,7 +44,7 @@ pub(super) async fn begin(client: Client) -> Result<Begun, ServeError> {
             continue;
         }
         match read_first(&mut stream, prefix).await? {
-            First::Cancel { process, key } => return Ok(Begun::Cancel { process, key }),
+            First::Cancel { process, key } => return Ok(Begun::Cancel { stream, process, key }),
             First::Startup(startup) => return Ok(Begun::Session { stream, startup, tls: encrypted }),
             // GSSAPI encryption would blind the gate; an error would make pgjdbc connect anew.
             First::GssEnc if !gss_refused && !encrypted => {

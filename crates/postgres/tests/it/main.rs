@@ -1,6 +1,7 @@
 //! The Postgres protocol against scripted clients and targets.
 #![expect(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "scripts of the tests' own")]
 
+mod arena;
 mod attacks;
 mod conformance;
 mod hostile_target;
@@ -9,3 +10,4 @@ mod scripted_target;
 mod stage;
 mod startup;
 mod statements;
+mod transparent;

@@ -111,6 +111,12 @@ impl Client {
         self.until(|tag| tag == b'Z').await
     }
 
+    /// Reads one message, header and all.
+    pub(crate) async fn one(&mut self) -> Option<Vec<u8>> {
+        let mut reply = Reply::default();
+        self.message(&mut reply).await.map(|(tag, body)| frame(tag, &body))
+    }
+
     /// Reads up to the first row.
     pub(crate) async fn first_row(&mut self) -> Reply {
         self.until(|tag| tag == b'D').await

@@ -51,16 +51,6 @@ impl Bundle {
         let revision = revision(names.zip(&sources));
         Ok(Self { sources, revision })
     }
-
-    /// A bundle of texts that are already in memory.
-    #[cfg(test)]
-    pub(super) fn of(texts: &[(&str, &str)]) -> Self {
-        let sources: Vec<_> =
-            texts.iter().map(|(name, text)| Source { name: (*name).into(), text: (*text).into() }).collect();
-        let names = texts.iter().map(|(name, _)| (*name).to_owned());
-        let revision = revision(names.zip(&sources));
-        Self { sources, revision }
-    }
 }
 
 fn gather(dir: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), PolicyError> {

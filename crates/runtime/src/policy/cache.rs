@@ -46,7 +46,6 @@ impl<V: Clone> Cache<V> {
         shard.insert(key, value);
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the upper bits are as good as any")]
     fn shard(&self, key: &Key) -> Option<&RwLock<HashMap<Key, V, RandomState>>> {
         use std::hash::BuildHasher;
         let hash = self.hasher.hash_one(key);

@@ -6,7 +6,9 @@ use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use cedar_policy::{Context, Entities, Entity, EntityTypeName, EntityUid, Request, RestrictedExpression};
+use cedar_policy::{
+    Context, Entities, Entity, EntityTypeName, EntityUid, PrincipalConstraint, Request, RestrictedExpression,
+};
 use portcullis_core::identity::Kind as Who;
 use portcullis_core::operation::{Effect, Fact};
 use portcullis_core::policy::Subject;
@@ -64,6 +66,7 @@ impl Types {
 #[derive(Debug)]
 pub(super) struct Known {
     principal: EntityUid,
+    groups: HashSet<EntityUid>,
     /// The target and its labels, which contain every resource.
     above: HashSet<EntityUid>,
     target: EntityUid,
@@ -78,7 +81,7 @@ impl Known {
             Who::Workload => &types.workload,
         };
         let principal = names::uid(kind, &names::principal(identity));
-        let groups = identity.groups.iter().map(|group| names::uid(&types.group, group)).collect();
+        let groups: HashSet<_> = identity.groups.iter().map(|group| names::uid(&types.group, group)).collect();
         let mut attributes = HashMap::from([
             (String::from("issuer"), text(&identity.issuer)),
             (String::from("subject"), text(&identity.subject)),
@@ -87,7 +90,7 @@ impl Known {
         if let Some(email) = &identity.email {
             attributes.insert(String::from("email"), text(email));
         }
-        let who = Entity::new(principal.clone(), attributes, groups).map_err(Unaskable::cedar)?;
+        let who = Entity::new(principal.clone(), attributes, groups.clone()).map_err(Unaskable::cedar)?;
         let labels: HashSet<_> =
             subject.labels.iter().map(|(name, value)| names::uid(&types.label, &format!("{name}={value}"))).collect();
         let target = names::uid(&types.target, &subject.target);
@@ -95,7 +98,19 @@ impl Known {
         let entities = Entities::from_entities([who, what], None).map_err(Unaskable::cedar)?;
         let mut above = labels;
         above.insert(target.clone());
-        Ok(Self { principal, above, target, entities })
+        Ok(Self { principal, groups, above, target, entities })
+    }
+
+    /// Whether a policy with this head can be about the principal at all.
+    pub(super) fn may_be_meant(&self, head: &PrincipalConstraint) -> bool {
+        let within = |uid: &EntityUid| *uid == self.principal || self.groups.contains(uid);
+        match head {
+            PrincipalConstraint::Any => true,
+            PrincipalConstraint::Eq(uid) => *uid == self.principal,
+            PrincipalConstraint::In(uid) => within(uid),
+            PrincipalConstraint::Is(kind) => kind == self.principal.type_name(),
+            PrincipalConstraint::IsIn(kind, uid) => kind == self.principal.type_name() && within(uid),
+        }
     }
 
     /// The question for Cedar, with the entities that it needs.

@@ -97,7 +97,7 @@ fn explained(rules: &Rules, question: &Question<'_>, effect: &Effect) -> EffectE
         broken: ids(rules, &world.broken),
     };
     let seen = judged.as_ref().ok();
-    let considered = seen.map_or(0, |judged| judged.slice.len());
+    let considered = seen.map_or(0, |judged| judged.considered);
     let as_is = seen.map(|judged| world(&judged.judgement.as_is));
     let as_if_approved = seen.and_then(|judged| judged.judgement.as_if_approved.as_ref()).map(world);
     let part = ruling::part(rules, question.subject, effect, judged.map(|judged| judged.judgement.outcome));

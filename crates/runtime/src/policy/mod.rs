@@ -18,6 +18,8 @@ mod reads;
 mod rules;
 mod ruling;
 mod table;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod words;
 mod worlds;

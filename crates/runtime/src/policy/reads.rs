@@ -28,6 +28,12 @@ impl Reads {
         reads
     }
 
+    /// All that there is.
+    #[cfg(test)]
+    pub(super) fn everything() -> Self {
+        Self { everything: true, names: BTreeSet::new() }
+    }
+
     /// Adds what another policy reads.
     pub(super) fn join(&mut self, other: &Self) {
         self.everything |= other.everything;

@@ -43,10 +43,13 @@ pub(super) struct Rules {
     rulings: Cache<Arc<Ruling>>,
 }
 
-/// How one effect was judged, and whether that holds as long as the bundle does.
+/// How one effect was judged.
 pub(super) struct Judged {
     pub(super) judgement: Judgement,
-    pub(super) slice: Arc<Slice>,
+    /// How many policies were asked.
+    pub(super) considered: usize,
+    /// Whether the same question gets the same answer as long as the bundle is in use.
+    pub(super) lasts: bool,
 }
 
 impl Rules {
@@ -106,7 +109,7 @@ impl Rules {
         let mut parts = Vec::with_capacity(effects.len());
         for effect in effects {
             let judged = self.judge(question.subject, effect, question.now);
-            lasts &= judged.as_ref().is_ok_and(|judged| !judged.slice.reads.changes());
+            lasts &= judged.as_ref().is_ok_and(|judged| judged.lasts);
             parts.push(ruling::part(self, question.subject, effect, judged.map(|judged| judged.judgement.outcome)));
         }
         (ruling::join(parts, &self.revision), lasts)
@@ -119,7 +122,9 @@ impl Rules {
         let context = entities::context(action, effect, subject, now, &slice.reads)?;
         let known = self.known(subject)?;
         let (request, entities) = known.ask(&self.words, action, effect, context, &subject.target)?;
-        Ok(Judged { judgement: slice.judge(&request, &entities), slice: Arc::clone(slice) })
+        // A policy whose head is about others has its condition never looked at.
+        let lasts = !slice.changing.iter().any(|head| known.may_be_meant(head));
+        Ok(Judged { judgement: slice.judge(&request, &entities), considered: slice.len(), lasts })
     }
 
     fn action(&self, effect: &Effect) -> Result<&ActionWord, Unaskable> {

@@ -94,9 +94,7 @@ fn settled(policy: &CedarPolicy, wakes: &Receiver<Wake>) -> Option<Result<Bundle
         return Some(content);
     }
     loop {
-        if rest(wakes).is_none() {
-            return None;
-        }
+        rest(wakes)?;
         let again = Bundle::read(&policy.dir);
         if again == content {
             return Some(content);

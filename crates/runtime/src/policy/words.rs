@@ -104,6 +104,12 @@ fn distinct(vocabularies: &[&'static Vocabulary]) -> Result<Vec<&'static Vocabul
             return Err(wrong(&format!("two different vocabularies are called `{}`", vocabulary.family)));
         }
     }
+    for vocabulary in families.values() {
+        let mut names: BTreeSet<&str> = COMMON_FACTS.iter().map(|(name, _)| *name).collect();
+        if let Some(fact) = vocabulary.facts.iter().find(|fact| !names.insert(fact.name)) {
+            return Err(wrong(&format!("the fact `{}` of `{}` is declared twice", fact.name, vocabulary.family)));
+        }
+    }
     Ok(families.into_values().collect())
 }
 

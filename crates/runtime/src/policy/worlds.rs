@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Decision, Effect, Entities, Policy, PolicyId, PolicySet, PolicySetError, Request,
+    AuthorizationError, Authorizer, Decision, Effect, Entities, Policy, PolicyId, PolicySet, PolicySetError,
+    PrincipalConstraint, Request,
 };
 
 use super::reads::Reads;
@@ -20,7 +21,10 @@ pub(super) struct Slice {
     as_if_approved: PolicySet,
     /// Each policy's number in the bundle, and whether it is marked.
     members: HashMap<PolicyId, (usize, bool)>,
+    /// What its policies read.
     pub(super) reads: Reads,
+    /// Heads of the policies that read what changes while a session lasts.
+    pub(super) changing: Vec<PrincipalConstraint>,
 }
 
 /// What Cedar said in one world, with policies by their numbers.
@@ -64,7 +68,7 @@ impl Slice {
         number: usize,
         marked: bool,
         reads: &Reads,
-    ) -> Result<(), PolicySetError> {
+    ) -> Result<(), Box<PolicySetError>> {
         let permits = policy.effect() == Effect::Permit;
         if !(marked && permits) {
             self.as_is.add(policy.clone())?;
@@ -74,6 +78,9 @@ impl Slice {
         }
         self.members.insert(policy.id().clone(), (number, marked));
         self.reads.join(reads);
+        if reads.changes() {
+            self.changing.push(policy.principal_constraint());
+        }
         Ok(())
     }
 

@@ -11,7 +11,10 @@ SELECT name FROM tour.item WHERE id = $1 \parse by_id
 \bind_named by_id 1 \g
 \bind_named by_id 2 \g
 \close_prepared by_id
+-- The gate says this itself, in PostgreSQL's words but without its source location.
+\set VERBOSITY default
 \bind_named by_id 1 \g
+\set VERBOSITY verbose
 \startpipeline
 SELECT $1::text AS first \bind 'a' \sendpipeline
 INSERT INTO tour.item VALUES ($1, $2) \bind 2 two \sendpipeline
