@@ -62,7 +62,7 @@ impl Arena {
 }
 
 /// How many `ReadyForQuery` answer these messages.
-fn readies(mut messages: &[u8]) -> usize {
+pub(crate) fn readies(mut messages: &[u8]) -> usize {
     let mut count = 0;
     while let [tag, a, b, c, d, ..] = *messages {
         count += usize::from(matches!(tag, b'Q' | b'S'));

@@ -9,12 +9,15 @@ use portcullis_testkit::fakes::TOKEN;
 use portcullis_testkit::servers::{Postgres, Version};
 use tokio::net::UnixStream;
 
-use crate::arena::{Arena, close, query};
+use crate::arena::{Arena, close, query, readies};
 use crate::scripted_client::{Client, bind, execute, frame, parse, sync};
 use crate::stage::within;
 
 /// How long the target is silent before it has said all that it will.
-const SILENCE: Duration = Duration::from_millis(60);
+const SILENCE: Duration = Duration::from_millis(100);
+
+/// How long an answer may take that is sure to come.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 fn flush() -> Vec<u8> {
     frame(b'H', b"")
@@ -346,11 +349,18 @@ async fn have(client: &mut Client, steps: &[Vec<Vec<u8>>], expected: Option<&[Ve
     for (number, step) in steps.iter().enumerate() {
         client.send(&step.concat()).await;
         let mut bytes = Vec::new();
-        let awaited = expected.and_then(|expected| expected.get(number)).map_or(0, Vec::len);
+        let awaited = expected.and_then(|expected| expected.get(number)).map(Vec::len);
         loop {
-            // What is expected may take its time; what is not is waited for in vain.
-            let patience = if told(&bytes).len() < awaited { Duration::from_secs(5) } else { SILENCE };
-            match tokio::time::timeout(patience, client.one()).await {
+            let said = told(&bytes);
+            let more = match awaited {
+                Some(awaited) => said.len() < awaited,
+                // A target in COPY does not hear Sync.
+                None => {
+                    count(&said, "Z") < readies(&step.concat())
+                        && !said.last().is_some_and(|last| last.starts_with('G'))
+                }
+            };
+            match tokio::time::timeout(if more { PATIENCE } else { SILENCE }, client.one()).await {
                 Ok(Some(message)) => bytes.extend(message),
                 Ok(None) | Err(_) => break,
             }
@@ -358,6 +368,10 @@ async fn have(client: &mut Client, steps: &[Vec<Vec<u8>>], expected: Option<&[Ve
         answers.push(told(&bytes));
     }
     answers
+}
+
+fn count(said: &[String], tag: &str) -> usize {
+    said.iter().filter(|message| message.starts_with(tag)).count()
 }
 
 async fn direct(postgres: &Postgres) -> Client {
