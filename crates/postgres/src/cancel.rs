@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::{constant_time, rand};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// The most sessions that can have a cancel key at a time on one target.
 const MAX_KEYS: usize = 100_000;
@@ -21,15 +21,19 @@ pub(crate) struct Cancels(Mutex<HashMap<u32, Entry>>);
 #[derive(Debug)]
 struct Entry {
     key: Vec<u8>,
-    wake: mpsc::Sender<()>,
+    wake: mpsc::Sender<Told>,
 }
+
+/// Dropped when a request has been dealt with: until then its sender waits, so that what a client
+/// says after it has cancelled is not cancelled.
+pub(crate) type Told = oneshot::Sender<()>;
 
 /// A session's own key. Dropping it forgets the key.
 #[derive(Debug)]
 pub(crate) struct CancelKey {
     pub(crate) process: u32,
     pub(crate) key: Vec<u8>,
-    requests: mpsc::Receiver<()>,
+    requests: mpsc::Receiver<Told>,
     cancels: std::sync::Arc<Cancels>,
 }
 
@@ -56,15 +60,17 @@ impl Cancels {
         Some(CancelKey { process, key, requests, cancels: std::sync::Arc::clone(self) })
     }
 
-    /// Passes a request on to the session that the key belongs to. A wrong key does nothing, and
-    /// nobody is told.
-    pub(crate) fn request(&self, process: u32, key: &[u8]) {
+    /// Passes a request on to the session that the key belongs to, and gives what ends when it has
+    /// been dealt with. A wrong key does nothing, and nobody is told.
+    pub(crate) fn request(&self, process: u32, key: &[u8]) -> oneshot::Receiver<()> {
+        let (told, dealt_with) = oneshot::channel();
         if let Some(entry) = self.lock().get(&process)
             && constant_time::verify_slices_are_equal(&entry.key, key).is_ok()
         {
             // A full mailbox holds a request already, and one is enough.
-            let _ = entry.wake.try_send(());
+            let _ = entry.wake.try_send(told);
         }
+        dealt_with
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Entry>> {
@@ -74,7 +80,7 @@ impl Cancels {
 
 impl CancelKey {
     /// Waits for the next request.
-    pub(crate) fn poll_request(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<()>> {
+    pub(crate) fn poll_request(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Told>> {
         self.requests.poll_recv(cx)
     }
 }
@@ -101,9 +107,9 @@ mod tests {
         let mut one = cancels.mint(0).unwrap();
         let mut other = cancels.mint(2).unwrap();
         assert_eq!((one.key.len(), other.key.len()), (4, 32));
-        cancels.request(one.process, &other.key);
+        let _waits = cancels.request(one.process, &other.key);
         assert!(!requested(&mut one) && !requested(&mut other));
-        cancels.request(one.process, &one.key.clone());
+        let _waits = cancels.request(one.process, &one.key.clone());
         assert!(requested(&mut one) && !requested(&mut other));
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use portcullis_core::gate::TargetSpec;
 use portcullis_core::protocol::ServeError;
+use tokio::sync::Semaphore;
 
 use super::target::{self, TargetEnd, rows};
 use crate::Postgres;
@@ -19,22 +20,35 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Relations that were asked for, each with the schemas that hold one of that name.
 pub(super) type Answers = Vec<(Box<str>, Vec<Box<str>>)>;
 
-/// Connections of the gate's own that wait for the next lookup, one a database.
-#[derive(Default)]
-pub(crate) struct Lookups(Mutex<HashMap<String, TargetEnd>>);
+/// Connections of the gate's own for lookups at one target.
+pub(crate) struct Lookups {
+    /// Those that wait for the next lookup, by their database.
+    idle: Mutex<HashMap<String, Vec<TargetEnd>>>,
+    turns: Semaphore,
+}
 
-/// The most connections that are kept.
+/// The most lookups at a time at one target; so many connections for them are opened at most, and
+/// as many are kept a database.
+const MAX_LOOKUPS: usize = 4;
+
+/// The most databases that connections are kept for.
 const MAX_IDLE: usize = 32;
+
+impl Default for Lookups {
+    fn default() -> Self {
+        Self { idle: Mutex::default(), turns: Semaphore::new(MAX_LOOKUPS) }
+    }
+}
 
 impl Lookups {
     fn take(&self, database: &str) -> Option<TargetEnd> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(database)
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(database)?.pop()
     }
 
     fn put(&self, database: String, end: TargetEnd) {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MAX_IDLE {
-            idle.insert(database, end);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MAX_IDLE || idle.contains_key(&database) {
+            idle.entry(database).or_default().push(end);
         }
     }
 }
@@ -47,20 +61,35 @@ pub(super) async fn look_up(
     catalogue: Arc<Catalogue>,
     names: Vec<Box<str>>,
 ) -> Result<Answers, ServeError> {
-    let generation = catalogue.generation();
-    let query = query(&names);
-    let asked = tokio::time::timeout(DEADLINE, ask(postgres, spec, &database, &query));
-    let found =
-        asked.await.map_err(|_| ServeError::Target("it does not answer a catalogue query in time".into()))??;
-    let answers: Answers = names
-        .into_iter()
-        .map(|name| {
-            let of_name = found.iter().filter(|row| row.first().is_some_and(|relation| **relation == *name));
-            let schemas = of_name.filter_map(|row| row.get(1)).map(|schema| schema.as_str().into()).collect();
-            (name, schemas)
-        })
-        .collect();
-    catalogue.learn(generation, std::time::Instant::now(), answers.clone());
+    let looked_up = tokio::time::timeout(DEADLINE, in_turn(postgres, spec, &database, &catalogue, names));
+    looked_up.await.map_err(|_| ServeError::Target("it does not answer a catalogue query in time".into()))?
+}
+
+async fn in_turn(
+    postgres: &Postgres,
+    spec: TargetSpec,
+    database: &str,
+    catalogue: &Catalogue,
+    names: Vec<Box<str>>,
+) -> Result<Answers, ServeError> {
+    let _turn = postgres.lookups.turns.acquire().await.map_err(|why| ServeError::Gate(why.to_string()))?;
+    // Another session may have asked the same while this one waited.
+    let (generation, now) = (catalogue.generation(), Instant::now());
+    let known = |name: &Box<str>| catalogue.schemas(name, now).map(|schemas| (name.clone(), schemas.to_vec()));
+    if let Some(answers) = names.iter().map(known).collect() {
+        return Ok(answers);
+    }
+    let found = ask(postgres, spec, database, &query(&names)).await?;
+    let mut answers: HashMap<Box<str>, Vec<Box<str>>> = names.into_iter().map(|name| (name, Vec::new())).collect();
+    for row in &found {
+        if let [relation, schema] = row.as_slice()
+            && let Some(schemas) = answers.get_mut(relation.as_str())
+        {
+            schemas.push(schema.as_str().into());
+        }
+    }
+    let answers: Answers = answers.into_iter().collect();
+    catalogue.learn(generation, Instant::now(), answers.clone());
     Ok(answers)
 }
 

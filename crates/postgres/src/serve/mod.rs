@@ -11,6 +11,7 @@ mod startup;
 mod target;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use portcullis_core::gate::{Answer, Gate, Session};
@@ -27,6 +28,9 @@ use crate::classify;
 use crate::refusal;
 use crate::wire::startup::Startup;
 use crate::wire::write::{self, Report, Severity};
+
+/// How long a cancel request may take to reach the target.
+const CANCEL_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Serves one client from its first byte to its last.
 pub(crate) async fn serve(postgres: &Postgres, client: Client, gate: Gate) -> Result<(), ServeError> {
@@ -48,7 +52,7 @@ async fn admit<'p>(
     let plaintext_login = client.plaintext_login;
     let (mut stream, startup, tls) = match startup::begin(client).await? {
         Begun::Cancel { mut stream, process, key } => {
-            postgres.cancels.request(process, &key);
+            let _ = tokio::time::timeout(CANCEL_DEADLINE, postgres.cancels.request(process, &key)).await;
             // Nothing is answered, but TLS is ended as it should be: libpq reports a bare end.
             let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
             return Ok(None);

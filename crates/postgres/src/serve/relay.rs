@@ -25,7 +25,7 @@ use super::pump::{FULL, Inbox, Outbox};
 use super::target::TargetEnd;
 use super::{Established, cancel};
 use crate::Postgres;
-use crate::cancel::CancelKey;
+use crate::cancel::{CancelKey, Told};
 use crate::catalogue::Catalogue;
 use crate::classify;
 use crate::names::SearchPath;
@@ -56,8 +56,7 @@ pub(super) struct Relay<'p> {
     to_client: Outbox,
     staged: Vec<Staged>,
     lookup: Option<BoxFuture<'p, Result<Answers, ServeError>>>,
-    cancelling: Option<BoxFuture<'static, Result<(), ServeError>>>,
-    cancelled: Option<Permit>,
+    cancelling: Option<Cancelling>,
     ending: BoxFuture<'static, Ending>,
     draining: Option<EndReason>,
     leaving: bool,
@@ -66,6 +65,13 @@ pub(super) struct Relay<'p> {
     /// The target has been told that nothing more comes.
     hung_up: bool,
     holding: bool,
+}
+
+/// A cancel request on its way to the target.
+struct Cancelling {
+    sending: BoxFuture<'static, bool>,
+    permit: Permit,
+    _told: Told,
 }
 
 /// A piece of the client's stream that is decided and goes to the target.
@@ -142,7 +148,6 @@ impl<'p> Relay<'p> {
             staged: Vec::new(),
             lookup: None,
             cancelling: None,
-            cancelled: None,
             draining: None,
             leaving: false,
             gone: false,
@@ -255,22 +260,24 @@ impl<'p> Relay<'p> {
     /// A cancel request is an operation, too, and goes its own way to the target.
     fn hear_cancels(&mut self, cx: &mut Context<'_>) -> bool {
         if let Some(cancelling) = &mut self.cancelling {
-            let Poll::Ready(done) = cancelling.as_mut().poll(cx) else { return false };
-            self.cancelling = None;
-            if let Some(permit) = self.cancelled.take() {
-                cancel::finish(permit, done.is_ok());
+            let Poll::Ready(sent) = cancelling.sending.as_mut().poll(cx) else { return false };
+            if let Some(Cancelling { permit, .. }) = self.cancelling.take() {
+                cancel::finish(permit, sent);
             }
             return true;
         }
-        let Poll::Ready(Some(())) = self.key.poll_request(cx) else { return false };
+        let Poll::Ready(Some(told)) = self.key.poll_request(cx) else { return false };
         let effects = classify::cancel(&self.database);
         let operation =
             Operation { kind: "cancel", statement: b"", parameters: Parameters::default(), effects: &effects };
         if let (Answer::Permit(permit), Some((process, key))) =
             (self.session.decide(&operation), self.target_key.clone())
+            // no record, no request
+            && self.target.lend(&permit).is_ok()
         {
-            self.cancelled = Some(permit);
-            self.cancelling = Some(Box::pin(cancel::send(Arc::clone(&self.session.target().connector), process, key)));
+            let sending = cancel::send(Arc::clone(&self.session.target().connector), process, key);
+            let sending = async move { matches!(tokio::time::timeout(FAREWELL, sending).await, Ok(Ok(()))) };
+            self.cancelling = Some(Cancelling { sending: Box::pin(sending), permit, _told: told });
         }
         true
     }

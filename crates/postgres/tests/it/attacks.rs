@@ -1,11 +1,13 @@
 //! Attempts to get something past the gate, or to have it recorded as something else, against a real
 //! PostgreSQL: where the gate's view of a conversation and the target's could come apart.
 
+use portcullis_testkit::fakes::Failing;
 use portcullis_testkit::servers::Version;
+use tokio::io::AsyncWriteExt;
 
 use crate::arena::{Arena, close, query};
 use crate::scripted_client::{Client, bind, execute, extended, frame, parse, sync};
-use crate::stage::within;
+use crate::stage::{Stage, within};
 
 /// Runs attacks, each in a session of its own. What the last step of each does must be among its
 /// recorded effects.
@@ -204,6 +206,62 @@ async fn no_statement_makes_the_target_read_strings_in_another_way() {
         arena.run(&mut client, &simple(texts)).await;
         let (_, said) = arena.run(&mut client, &simple(&["ROLLBACK", "SELECT '<' || current_setting('standard_conforming_strings') || current_setting('client_encoding')"])).await;
         assert!(said.windows(7).any(|window| window == b"<onUTF8"), "{texts:?}: {}", String::from_utf8_lossy(&said));
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_request_is_let_go_once_the_target_has_it_and_not_before() {
+    let stage = Stage::new();
+    let client = stage.client().await;
+    let request = |key: &[u8]| {
+        [&u32::try_from(8 + key.len()).unwrap().to_be_bytes()[..], &80_877_102_u32.to_be_bytes(), key].concat()
+    };
+    let (mut stream, served) = stage.connect();
+    stream.write_all(&request(&client.key)).await.unwrap();
+    within(served).await.unwrap().unwrap();
+    assert!(stage.target_received(&request(&[0, 0, 0, 7, 1, 2, 3, 4])));
+}
+
+#[tokio::test]
+async fn a_cancel_request_that_cannot_be_recorded_does_not_reach_the_target() {
+    let stage = Stage::new();
+    let client = stage.client().await;
+    let dials = stage.gate.connector.dials();
+    stage.gate.recorder.fail(Failing::Commit);
+    let (mut stream, served) = stage.connect();
+    let length = u32::try_from(8 + client.key.len()).unwrap();
+    stream.write_all(&[&length.to_be_bytes()[..], &80_877_102_u32.to_be_bytes(), &client.key].concat()).await.unwrap();
+    within(served).await.unwrap().unwrap();
+    assert_eq!(stage.gate.connector.dials(), dials);
+}
+
+#[tokio::test]
+async fn many_sessions_that_ask_for_the_same_name_open_few_connections_for_it() {
+    let stage = Stage::new();
+    let mut clients = Vec::new();
+    for _ in 0..30 {
+        clients.push(stage.client().await);
+    }
+    for client in &mut clients {
+        client.send(&query("SELECT name FROM people")).await;
+    }
+    for client in &mut clients {
+        assert_eq!(within(client.until_ready()).await.error, None);
+    }
+    assert!(stage.gate.connector.dials() <= 34, "{}", stage.gate.connector.dials());
+}
+
+#[tokio::test]
+async fn a_text_of_very_many_statements_is_dealt_with_at_once() {
+    let stage = Stage::new();
+    let mut client = stage.client().await;
+    let many = |count: u32, one: fn(u32) -> String| query(&(0..count).map(one).collect::<String>());
+    for text in [many(2_000_000, |_| "SELECT;".into()), many(30_000, |n| format!("TABLE t{n};"))] {
+        let begun = std::time::Instant::now();
+        client.send(&text).await;
+        within(client.until_ready()).await;
+        // A debug build; the bound is on growing with the square of the length.
+        assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
     }
 }
 
