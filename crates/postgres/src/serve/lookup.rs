@@ -75,8 +75,8 @@ async fn in_turn(
     let _turn = postgres.lookups.turns.acquire().await.map_err(|why| ServeError::Gate(why.to_string()))?;
     // Another session may have asked the same while this one waited.
     let (generation, now) = (catalogue.generation(), Instant::now());
-    let known = |name: &Box<str>| catalogue.schemas(name, now).map(|schemas| (name.clone(), schemas.to_vec()));
-    if let Some(answers) = names.iter().map(known).collect() {
+    let known = names.iter().map(|name| Some((name.clone(), catalogue.schemas(name, now)?.to_vec())));
+    if let Some(answers) = known.collect() {
         return Ok(answers);
     }
     let found = ask(postgres, spec, database, &query(&names)).await?;
