@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use libfuzzer_sys::fuzz_target;
 use portcullis_postgres::classify;
 use portcullis_sql::postgres::{Analyzer, Settings, statements};
-use portcullis_sql::{Analysis, Kind, Statement};
+use portcullis_sql::{Analysis, Kind, SqlEffect, Statement, vocabulary};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((first, text)) = bytes.split_first() else { return };
@@ -17,13 +17,17 @@ fuzz_target!(|bytes: &[u8]| {
     for statement in &analysis.statements {
         sensible(statement, text, &analysis);
     }
-    // A text that was seen before, or one like it, is taken for the same thing.
+    let is_unknown = |effect: &SqlEffect| effect.action == vocabulary::UNKNOWN;
+    let read = !analysis.statements.iter().flat_map(|statement| &statement.effects).any(is_unknown);
+    // A text that was seen before, or one like it, is taken for the same thing. One that differs
+    // from it in a literal that no target accepts, such as E'\666', may be known by its likes alone.
     static SEEN: OnceLock<Analyzer> = OnceLock::new();
     let seen = SEEN.get_or_init(|| Analyzer::new(8 << 20));
     for _ in 0..2 {
-        assert_eq!(*seen.analyse(text, settings), *analysis, "what was seen before changes the analysis");
+        let again = seen.analyse(text, settings);
+        assert!(!read || again == analysis, "it was {analysis:?}, and from what was seen before it is {again:?}");
     }
-    if let Ok(ranges) = statements(text, settings) {
+    if read && let Ok(ranges) = statements(text, settings) {
         let found = if ranges.is_empty() { 1 } else { ranges.len() };
         assert_eq!(found, analysis.statements.len(), "a statement is lost or invented");
     }
@@ -36,7 +40,7 @@ fn sensible(statement: &Statement, text: &[u8], analysis: &Analysis) {
         Some(range) => assert!(text.get(range.clone()).is_some()),
         None => assert_eq!(analysis.statements.len(), 1),
     }
-    let blank = |text: &[u8]| text.iter().all(|byte| byte.is_ascii_whitespace() || *byte == b';');
+    let blank = |text: &[u8]| text.iter().all(|byte| b" \t\n\r\x0b\x0c;".contains(byte));
     assert!(blank(text) || text.contains(&b'-') || text.contains(&b'/') || statement.kind != Kind::Empty);
 }
 
