@@ -11,7 +11,6 @@
 
 mod checkpoint;
 mod config;
-mod crc;
 mod damage;
 mod directory;
 mod disk;
