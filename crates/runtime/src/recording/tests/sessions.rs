@@ -140,6 +140,26 @@ fn verification_beside_a_busy_gate_finds_nothing_wrong() {
 }
 
 #[test]
+fn a_recording_that_a_listing_passed_over_is_looked_for_again() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nothing else of a session is there yet but its tail.
+    let late = Config { checkpoint_every: Duration::from_secs(3600), ..config(dir.path()) };
+    let spool = Spool::open(&late, Arc::new(SystemClock)).unwrap();
+    let _sessions: Vec<_> = (0..3).map(|_| open(&spool)).collect();
+    let (there, elsewhere) = (dir.path().join("0000000002.tail-a"), dir.path().join("elsewhere"));
+    std::fs::rename(&there, &elsewhere).unwrap();
+    assert_eq!(verified(dir.path()).missing, [2..=2]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(20));
+            std::fs::rename(&elsewhere, &there).unwrap();
+        });
+        let report = verified(dir.path());
+        assert!(report.is_intact(), "{report:?}");
+    });
+}
+
+#[test]
 fn a_busy_recording_is_read_in_order_and_without_holes() {
     let dir = tempfile::tempdir().unwrap();
     let small = Config { segment_bytes: 4096, ..config(dir.path()) };

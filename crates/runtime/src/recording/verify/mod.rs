@@ -4,7 +4,7 @@
 mod cursor;
 mod report;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom};
 use std::ops::RangeInclusive;
@@ -72,7 +72,9 @@ pub fn dir(path: &Path, root: Option<&RootKey>) -> Result<DirReport, ReadError> 
         for (session, cursor) in &cursors {
             finished.insert(*session, cursor.finish(expected(*session))?);
         }
-        if !signed.may_grow(finished.values().any(Finished::awaits_signature), attempt)? {
+        // A listing may pass over a file that is made or sealed while it is taken.
+        let awaited = finished.values().any(Finished::awaits_signature) || !signed.missing(&cursors).is_empty();
+        if !signed.may_grow(awaited, attempt)? {
             break;
         }
     }
@@ -83,13 +85,13 @@ pub fn dir(path: &Path, root: Option<&RootKey>) -> Result<DirReport, ReadError> 
 }
 
 fn report(cursors: &BTreeMap<u64, Cursor>, finished: BTreeMap<u64, Finished>, signed: Signed) -> DirReport {
-    let numbers: BTreeSet<u64> = cursors.keys().copied().collect();
     let is_signed = signed.log.is_some();
     let signatures = |session: u64| match cursors.get(&session) {
         Some(cursor) if is_signed => Signatures::UpTo(cursor.signed()),
         _ => Signatures::Unchecked,
     };
     let files = finished.into_iter().map(|(session, finished)| finished.report(signatures(session))).collect();
+    let missing = signed.missing(cursors);
     let log = signed.log.as_ref();
     DirReport {
         root: log.map(|log| RootKey(log.header.root)),
@@ -97,18 +99,18 @@ fn report(cursors: &BTreeMap<u64, Cursor>, finished: BTreeMap<u64, Finished>, si
         checkpoints: log.map_or(0, |log| log.number),
         last_checkpoint: signed.last,
         torn: signed.torn,
-        missing: missing(&numbers, log.map_or(1, |log| log.next_session)),
+        missing,
         log: signed.damage,
         files,
     }
 }
 
-/// The numbers below `next`, and below the highest, that nothing is there for.
-fn missing(present: &BTreeSet<u64>, next: u64) -> Vec<RangeInclusive<u64>> {
+/// The numbers below `next`, and below the highest, that nothing is there for. `present` ascends.
+fn missing(present: impl Iterator<Item = u64>, next: u64) -> Vec<RangeInclusive<u64>> {
     let mut missing = Vec::new();
-    let mut expected = 1;
+    let mut expected = 1_u64;
     for number in present {
-        if *number > expected {
+        if number > expected {
             missing.push(expected..=number.saturating_sub(1));
         }
         expected = number.saturating_add(1);
@@ -169,6 +171,11 @@ impl Signed {
         self.log.as_ref().map(|log| (log.header.gate.clone(), log.header.root))
     }
 
+    /// The sessions that should be there and are not.
+    fn missing(&self, there: &BTreeMap<u64, Cursor>) -> Vec<RangeInclusive<u64>> {
+        missing(there.keys().copied(), self.log.as_ref().map_or(1, |log| log.next_session))
+    }
+
     /// Reads on to the end and shows every entry.
     fn each(&mut self, mut show: impl FnMut(&Entry) -> Result<(), ReadError>) -> Result<(), ReadError> {
         let Some(log) = &mut self.log else { return Ok(()) };
@@ -224,7 +231,7 @@ mod tests {
             (&[7], 3, vec![1..=6]),
             (&[], u64::MAX, vec![1..=u64::MAX - 1]),
         ] {
-            assert_eq!(missing(&present.iter().copied().collect(), next), expected);
+            assert_eq!(missing(present.iter().copied(), next), expected);
         }
     }
 }
