@@ -5,6 +5,7 @@
 use std::time::SystemTime;
 
 use crate::BoxFuture;
+use crate::operation::Effects;
 use crate::policy::{Ruling, Subject};
 
 /// What approvers are asked. It borrows the operation: an adapter copies what it keeps.
@@ -16,6 +17,10 @@ pub struct Ask<'a> {
     pub session: &'a str,
     /// The exact bytes that would go to the target.
     pub statement: &'a [u8],
+    /// The values that it runs with, for people: see [`Parameters::values`](crate::operation::Parameters).
+    pub values: &'a [u8],
+    /// What it would do.
+    pub effects: &'a Effects,
     /// SHA-256 over identity, target, statement, parameters and policy revision: what the
     /// approval is bound to.
     pub fingerprint: &'a [u8; 32],

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use pending::Pending;
-pub use session::{Answer, Session};
+pub use session::{Answer, Part, Parted, Session};
 pub(crate) use shared::Shared;
 
 use crate::approval::Approvals;

@@ -120,8 +120,7 @@ pub struct Operation<'a> {
     pub effects: &'a Effects,
 }
 
-/// What is known of the values bound to a statement. The values stay with the protocol, which
-/// gives a digest so that an approval can be bound to them.
+/// What is known of the values bound to a statement.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Parameters<'a> {
     /// How many there are.
@@ -129,7 +128,8 @@ pub struct Parameters<'a> {
     /// The protocol's identifiers of their types, where it states them (Postgres: type OIDs).
     #[serde(skip_serializing_if = "<[u32]>::is_empty")]
     pub types: &'a [u32],
-    /// Their wire bytes, for fingerprints; recorded only where policy says so.
+    /// The values as an approver reads them, one way to write each: an approval is bound to these
+    /// bytes. Empty where nobody has to be asked; never recorded.
     #[serde(skip)]
     pub values: &'a [u8],
 }

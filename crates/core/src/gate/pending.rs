@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use aws_lc_rs::digest;
 
 use super::Shared;
-use super::session::refused;
+use super::session::{denied, refused};
 use crate::approval::{Ask, Notice, Verdict, Waiting};
-use crate::operation::Operation;
+use crate::operation::{Effects, Operation};
 use crate::permit::Permit;
-use crate::policy::Ruling;
+use crate::policy::{Decision, Ruling};
 use crate::recording::Event;
 use crate::refusal::Refusal;
 use crate::sessions::Ending;
@@ -22,6 +22,8 @@ pub struct Pending {
     waiting: Option<Box<dyn Waiting>>,
     answered: bool,
     notice: Notice,
+    effects: Effects,
+    ruling: Arc<Ruling>,
 }
 
 impl std::fmt::Debug for Pending {
@@ -36,22 +38,25 @@ impl Pending {
         op: u64,
         now: SystemTime,
         operation: &Operation<'_>,
-        ruling: &Ruling,
+        ruling: Arc<Ruling>,
     ) -> Result<Self, Refusal> {
-        let fingerprint = fingerprint(shared, operation, ruling);
+        let fingerprint = fingerprint(shared, operation, &ruling);
         let ask = Ask {
             subject: &shared.subject,
             session: shared.id(),
             statement: operation.statement,
+            values: operation.parameters.values,
+            effects: operation.effects,
             fingerprint: &fingerprint,
-            ruling,
+            ruling: &ruling,
             asked: now,
         };
         let waiting = shared.ports.approvals.ask(&ask).map_err(|_| Refusal::NobodyToAsk)?;
         let notice = waiting.notice().clone();
         shared.append(now, &Event::Asked { op, ask: notice.id.as_str().into() })?;
         shared.commit()?;
-        Ok(Self { shared: Arc::clone(shared), op, waiting: Some(waiting), answered: false, notice })
+        let (shared, effects) = (Arc::clone(shared), operation.effects.clone());
+        Ok(Self { shared, op, waiting: Some(waiting), answered: false, notice, effects, ruling })
     }
 
     /// What to show to the client at once.
@@ -59,7 +64,13 @@ impl Pending {
         &self.notice
     }
 
-    /// Waits for the answer. A session that ends meanwhile gets no permit.
+    /// Why an approval is needed.
+    pub fn reason(&self) -> &str {
+        &self.ruling.reason
+    }
+
+    /// Waits for the answer. A session that ends meanwhile gets no permit, and neither does what
+    /// the policies of after the wait see otherwise than those of before.
     pub async fn wait(mut self) -> Result<Permit, Refusal> {
         let Some(waiting) = self.waiting.take() else { return Err(Refusal::NobodyToAsk) };
         let verdict = waiting.verdict().await;
@@ -72,16 +83,30 @@ impl Pending {
             Verdict::Lost(why) => ("lost", why, Some(Refusal::NobodyToAsk)),
         };
         self.shared.append(now, &Event::Answered { op: self.op, verdict: word.into(), detail: detail.into() })?;
-        let ended = match self.shared.ending() {
-            Ending::NotYet => None,
-            Ending::Finish(reason) | Ending::Now(reason) => Some(Refusal::Ended(reason)),
-        };
-        match refusal.or(ended) {
+        match refusal.or_else(|| self.overtaken(now)) {
             Some(refusal) => {
                 refused(&self.shared, self.op, now, &refusal)?;
                 Err(refusal)
             }
             None => Ok(Shared::admit(&self.shared, self.op, now)),
+        }
+    }
+}
+
+impl Pending {
+    /// Why an approval comes too late: what it was bound to is no more.
+    fn overtaken(&self, now: SystemTime) -> Option<Refusal> {
+        match self.shared.ending() {
+            Ending::NotYet => {}
+            Ending::Finish(reason) | Ending::Now(reason) => return Some(Refusal::Ended(reason)),
+        }
+        let ruling = self.shared.rule(&self.effects, now);
+        match &ruling.decision {
+            _ if ruling == self.ruling => None,
+            Decision::Deny => Some(Refusal::Denied(ruling)),
+            Decision::Allow | Decision::AskFirst(_) => {
+                Some(denied("the policies changed while this waited; ask again"))
+            }
         }
     }
 }

@@ -39,6 +39,27 @@ pub enum Answer {
     Refuse(Refusal),
 }
 
+/// A part of an operation that is asked about elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// It only prepares an operation, which is decided when it runs, with all that it runs with.
+    Preparation,
+    /// It goes on with what an approved operation has begun.
+    Continuation {
+        /// The approved operation's number.
+        of: u64,
+    },
+}
+
+/// What becomes of a part.
+#[derive(Debug)]
+pub struct Parted {
+    /// Permit or Refuse.
+    pub answer: Answer,
+    /// Whether the whole needs an approval, by the policy of now.
+    pub asks: bool,
+}
+
 impl Session {
     pub(crate) const fn new(shared: Arc<Shared>, target: Arc<TargetSpec>) -> Self {
         Self { shared, target }
@@ -81,6 +102,25 @@ impl Session {
         self.answer(operation, now, self.rule(operation, now))
     }
 
+    /// Decides a part of something larger that humans are asked about elsewhere. What policy would
+    /// ask about is allowed here, and recorded with the reason why nobody is asked.
+    pub fn decide_part(&self, operation: &Operation<'_>, part: Part) -> Parted {
+        let now = self.shared.now();
+        let mut asks = false;
+        let ruled = self.rule(operation, now).map(|ruling| {
+            if !matches!(ruling.decision, Decision::AskFirst(_)) {
+                return ruling;
+            }
+            asks = true;
+            let reason = match part {
+                Part::Preparation => format!("needs an approval when it runs: {}", ruling.reason),
+                Part::Continuation { of } => format!("goes on with operation {of}, which was approved"),
+            };
+            Arc::new(Ruling { decision: Decision::Allow, reason, ..(*ruling).clone() })
+        });
+        Parted { answer: self.answer(operation, now, ruled), asks }
+    }
+
     /// Refuses an operation that the protocol cannot let pass whatever policy says, and records
     /// that. `reason` is for the client.
     pub fn refuse(&self, operation: &Operation<'_>, reason: &str) -> Refusal {
@@ -106,7 +146,7 @@ impl Session {
             Err(refusal) => self.turn_away(op, now, refusal),
             Ok(ruling) => match ruling.decision {
                 Decision::Allow => Answer::Permit(Shared::admit(&self.shared, op, now)),
-                Decision::AskFirst(_) => self.ask(op, now, operation, &ruling),
+                Decision::AskFirst(_) => self.ask(op, now, operation, ruling),
                 Decision::Deny => self.turn_away(op, now, Refusal::Denied(ruling)),
             },
         }
@@ -182,7 +222,7 @@ impl Session {
         )
     }
 
-    fn ask(&self, op: u64, now: SystemTime, operation: &Operation<'_>, ruling: &Ruling) -> Answer {
+    fn ask(&self, op: u64, now: SystemTime, operation: &Operation<'_>, ruling: Arc<Ruling>) -> Answer {
         match Pending::put(&self.shared, op, now, operation, ruling) {
             Ok(pending) => Answer::Ask(pending),
             Err(refusal) => self.turn_away(op, now, refusal),
@@ -196,7 +236,7 @@ impl Session {
 }
 
 /// A denial that no policy had to be asked for.
-fn denied(reason: &str) -> Refusal {
+pub(super) fn denied(reason: &str) -> Refusal {
     Refusal::Denied(Arc::new(Ruling {
         decision: Decision::Deny,
         policies: Vec::new(),
