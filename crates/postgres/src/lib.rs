@@ -13,6 +13,7 @@ mod names;
 mod refusal;
 mod serve;
 mod session;
+mod values;
 pub mod wire;
 
 use std::sync::Arc;

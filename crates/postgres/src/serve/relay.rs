@@ -20,6 +20,7 @@ use portcullis_core::refusal::Refusal;
 use portcullis_core::sessions::{EndReason, Ending};
 use portcullis_core::stream::BoxStream;
 
+use super::hold::Hold;
 use super::lookup::{self, Answers};
 use super::pump::{FULL, Inbox, Outbox};
 use super::target::TargetEnd;
@@ -35,6 +36,10 @@ use crate::wire::write::{self, Report, Severity};
 
 /// How much of a client's stream is read ahead while answers are awaited.
 const READ_AHEAD: usize = 64 << 10;
+
+/// The same while humans are asked: a client that goes away meanwhile is noticed only while its
+/// stream is read.
+const READ_WHILE_HELD: usize = 1 << 20;
 
 /// How long a client that is told goodbye may take to hear it.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -57,6 +62,9 @@ pub(super) struct Relay<'p> {
     staged: Vec<Staged>,
     lookup: Option<BoxFuture<'p, Result<Answers, ServeError>>>,
     cancelling: Option<Cancelling>,
+    /// What waits for humans, and what the client is told of it once nothing is in its way.
+    hold: Option<Hold>,
+    notices: BytesMut,
     ending: BoxFuture<'static, Ending>,
     draining: Option<EndReason>,
     leaving: bool,
@@ -148,6 +156,8 @@ impl<'p> Relay<'p> {
             staged: Vec::new(),
             lookup: None,
             cancelling: None,
+            hold: None,
+            notices: BytesMut::new(),
             draining: None,
             leaving: false,
             gone: false,
@@ -197,6 +207,7 @@ impl<'p> Relay<'p> {
         moved |= self.hear_cancels(cx);
         moved |= self.hear_lookup(cx)?;
         moved |= self.hear_target(cx)?;
+        moved |= self.hear_humans(cx)?;
         moved |= self.hear_client(cx)?;
         // Where an outbox is full, the other side is not listened to, and has to be once it is empty.
         let (target_full, client_full) = (self.target.peek().waiting() >= FULL, self.to_client.waiting() >= FULL);
@@ -270,11 +281,18 @@ impl<'p> Relay<'p> {
         let effects = classify::cancel(&self.database);
         let operation =
             Operation { kind: "cancel", statement: b"", parameters: Parameters::default(), effects: &effects };
-        if let (Answer::Permit(permit), Some((process, key))) =
-            (self.session.decide(&operation), self.target_key.clone())
+        let answer = self.session.decide(&operation);
+        // What has not begun needs no permit to be given up.
+        let withdrawn = self.withdraw_hold();
+        if let (Answer::Permit(permit), Some((process, key))) = (answer, self.target_key.clone())
             // no record, no request
             && self.target.lend(&permit).is_ok()
         {
+            if withdrawn && self.conversation.is_answered() {
+                // Nothing runs on the target, and what comes next is not to be cancelled.
+                cancel::finish(permit, true);
+                return true;
+            }
             let sending = cancel::send(Arc::clone(&self.session.target().connector), process, key);
             let sending = async move { matches!(tokio::time::timeout(FAREWELL, sending).await, Ok(Ok(()))) };
             self.cancelling = Some(Cancelling { sending: Box::pin(sending), permit, _told: told });
@@ -304,14 +322,15 @@ impl<'p> Relay<'p> {
 
     fn hear_client(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         let mut moved = false;
-        if self.lookup.is_none() && !self.leaving && self.target.peek().waiting() < FULL {
+        if self.lookup.is_none() && self.hold.is_none() && !self.leaving && self.target.peek().waiting() < FULL {
             let ended = self.from_client.ended();
             moved = self.take_from_client()?;
             self.gone = ended && !moved && !self.holding;
         }
         let ahead = self.from_client.bytes().len();
         let blocked = self.holding || self.lookup.is_some() || self.target.peek().waiting() >= FULL;
-        if self.leaving || (blocked && ahead >= READ_AHEAD) {
+        let full = (blocked && ahead >= READ_AHEAD) || (self.hold.is_some() && ahead >= READ_WHILE_HELD);
+        if self.leaving || full {
             return Ok(moved);
         }
         match self.from_client.poll_fill(cx, &mut self.client) {
@@ -361,6 +380,10 @@ impl<'p> Relay<'p> {
                     )));
                     break Ok(());
                 }
+                Ok(ClientStep::Ask(pending)) => {
+                    self.hold = Some(Hold::begin(*pending, &mut self.notices));
+                    break Ok(());
+                }
                 Ok(ClientStep::Goodbye) => {
                     self.leaving = true;
                     break Ok(());
@@ -381,7 +404,32 @@ impl<'p> Relay<'p> {
             self.target.lend(&self.connection).map_err(Fault::Ended)?.push(&goodbye);
         }
         stopped?;
-        Ok(at > 0 || self.lookup.is_some() || self.leaving)
+        Ok(at > 0 || self.lookup.is_some() || self.hold.is_some() || self.leaving)
+    }
+
+    /// Hears the humans' answer, and notices where nobody waits for it any more.
+    fn hear_humans(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        if !self.notices.is_empty() && !self.conversation.is_inside_message() {
+            self.to_client.push(&self.notices.split());
+        }
+        let Some(hold) = &mut self.hold else { return Ok(false) };
+        if self.from_client.ended() {
+            return Err(End::Quietly("the client closed the connection while it waited for an approval"));
+        }
+        if !self.conversation.holds() {
+            self.hold = None;
+            return Ok(true);
+        }
+        let Poll::Ready(verdict) = hold.poll(cx) else { return Ok(false) };
+        self.hold = None;
+        self.conversation.heard(verdict)?;
+        Ok(true)
+    }
+
+    /// Gives up what waits for humans; says whether anything did.
+    fn withdraw_hold(&mut self) -> bool {
+        self.conversation.withdraw();
+        self.hold.take().is_some()
     }
 
     fn forward_staged(&mut self) -> Result<(), End> {

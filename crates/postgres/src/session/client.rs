@@ -4,16 +4,14 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use portcullis_core::gate::{Answer, Session};
-use portcullis_core::operation::{Operation, Parameters};
+use portcullis_core::gate::Pending;
 use portcullis_core::permit::Permit;
-use portcullis_core::refusal::Refusal;
-use portcullis_sql::postgres::Analyzer;
 
+use super::decide::{Decided, Deciding, Message};
 use super::expected::Kind;
+use super::prepared::Values;
 use super::{Conversation, Copy, Expected, Fault, MAX_EXPECTED, Portal, Prepared, significant};
 use crate::classify::{self, Names, Stored};
-use crate::refusal;
 use crate::wire::body::Body;
 use crate::wire::frame::{HEADER, Header, MAX_STREAMED, MAX_WHOLE, peek};
 use crate::wire::write::{self, Report, Severity};
@@ -28,6 +26,8 @@ pub(crate) enum ClientStep {
     Hold,
     /// These relations have to be looked up before the message can be decided.
     Resolve(Vec<Box<str>>),
+    /// Humans have to answer before the message can go on.
+    Ask(Box<Pending>),
     /// This many bytes are dealt with.
     Done {
         /// How many.
@@ -63,19 +63,6 @@ pub(crate) enum Under {
     Entry(u64),
 }
 
-/// Whose policy and whose analysis.
-pub(crate) struct Deciding<'a> {
-    pub(crate) session: &'a Session,
-    pub(crate) analyzer: &'a Analyzer,
-}
-
-/// What a decision led to: the entry to queue, or names to look up.
-enum Decided {
-    Permit(Permit),
-    Refused(BytesMut),
-    Resolve(Vec<Box<str>>),
-}
-
 const fn limit(tag: u8) -> usize {
     match tag {
         b'B' | b'd' => MAX_STREAMED,
@@ -109,6 +96,7 @@ impl Conversation {
         }
         self.barrier = None;
         if self.skipping && !matches!(header.tag, b'S' | b'X') {
+            self.held = None;
             return Ok(self.skip(input, header));
         }
         if header.tag == b'B' {
@@ -193,9 +181,10 @@ impl Conversation {
     fn query(&mut self, mut body: Body<'_>, header: Header, deciding: &Deciding<'_>) -> Result<ClientStep, Fault> {
         let text = body.string().and_then(|text| body.end().map(|()| text)).map_err(|why| malformed(&why))?;
         let analysis = Self::analyse(deciding.analyzer, self.settings, text);
-        let prepared = Arc::new(Prepared { text: Bytes::new(), analysis, types: Box::default(), _held: None });
-        let step = match self.decide("Query", text, &prepared, 0, deciding)? {
+        let prepared = Arc::new(Prepared::passing(Bytes::new(), analysis));
+        let step = match self.decide(&Message::of("Query", text, &prepared), deciding)? {
             Decided::Resolve(names) => return Ok(ClientStep::Resolve(names)),
+            Decided::Ask(pending) => return Ok(ClientStep::Ask(pending)),
             Decided::Permit(permit) => {
                 self.resolver.making(&prepared.analysis);
                 self.queue(header, Expected::new(Kind::Query(prepared), Some(permit)))
@@ -215,12 +204,13 @@ impl Conversation {
         let (name, text, types) = parse_body(&mut body).map_err(|why| malformed(&why))?;
         let name = significant(name);
         let analysis = Self::analyse(deciding.analyzer, self.settings, text);
-        let Some(held) = self.texts.hold(text.len().saturating_add(analysis.weight)) else {
+        let Some(kept) = self.texts.keep(text.len().saturating_add(analysis.weight)) else {
             return Err(too_many("bytes of prepared statements"));
         };
-        let prepared = Arc::new(Prepared { text: Bytes::copy_from_slice(text), analysis, types, _held: Some(held) });
-        match self.decide("Parse", text, &prepared, 0, deciding)? {
+        let prepared = Arc::new(Prepared::new(text, analysis, types, kept));
+        match self.prepare(&Message::of("Parse", text, &prepared), deciding)? {
             Decided::Resolve(names) => Ok(ClientStep::Resolve(names)),
+            Decided::Ask(pending) => Ok(ClientStep::Ask(pending)),
             Decided::Refused(error) => {
                 Ok(self.stand_in(header, Expected::refused(Kind::Parse(name.into(), prepared), error)))
             }
@@ -250,7 +240,15 @@ impl Conversation {
             self.expected.push_back(Expected::refused(Kind::Describe, error));
             return Ok(self.streamed(input, header, Forward::Instead(instead), Under::Connection));
         };
-        let portal = Portal { prepared, parameters: head.parameters };
+        let parameters = head.parameters;
+        if Values::are_read(&prepared, parameters, header.body()) && arrived.len() < header.body() {
+            return Ok(ClientStep::Wait);
+        }
+        let values = Values::of(&prepared, parameters, arrived, header.body(), &self.texts);
+        let Some(values) = values.map_err(|why| malformed(&why))? else {
+            return Err(too_many("bytes of bound values"));
+        };
+        let portal = Portal::new(prepared, parameters, values);
         if !self.portals.propose(portal_name, self.next_entry(), portal.clone()) {
             return Err(too_many("portals"));
         }
@@ -276,7 +274,7 @@ impl Conversation {
         }
         let analysis = self.resolver.stored(Stored::Statement(std::str::from_utf8(name).ok()?))?;
         let text = Bytes::from([b"EXECUTE ", name].concat());
-        Some(Arc::new(Prepared { text, analysis, types: Box::default(), _held: None }))
+        Some(Arc::new(Prepared::passing(text, analysis)))
     }
 
     fn execute(&mut self, mut body: Body<'_>, header: Header, deciding: &Deciding<'_>) -> Result<ClientStep, Fault> {
@@ -288,9 +286,11 @@ impl Conversation {
         let Some(portal) = self.portals.get(name).cloned() else {
             return self.execute_cursor(name, header, deciding);
         };
-        let Portal { prepared, parameters } = portal;
-        match self.decide("Execute", &prepared.text, &prepared, parameters, deciding)? {
+        let message = Message::executing(&portal);
+        let prepared = Arc::clone(&portal.prepared);
+        match self.decide(&message, deciding)? {
             Decided::Resolve(names) => Ok(ClientStep::Resolve(names)),
+            Decided::Ask(pending) => Ok(ClientStep::Ask(pending)),
             Decided::Refused(error) => {
                 Ok(self.stand_in(header, Expected::refused(Kind::Execute(Some(prepared)), error)))
             }
@@ -316,9 +316,10 @@ impl Conversation {
         let text = [b"FETCH ALL FROM \"".as_slice(), &doubled(name), b"\""].concat();
         let declared = std::str::from_utf8(name).ok().and_then(|name| self.resolver.stored(Stored::Cursor(name)));
         let analysis = declared.unwrap_or_else(|| Self::analyse(deciding.analyzer, self.settings, &text));
-        let prepared = Arc::new(Prepared { text: text.into(), analysis, types: Box::default(), _held: None });
-        match self.decide("Execute", &prepared.text, &prepared, 0, deciding)? {
+        let prepared = Prepared::passing(text.into(), analysis);
+        match self.decide(&Message::of("Execute", &prepared.text, &prepared), deciding)? {
             Decided::Resolve(names) => Ok(ClientStep::Resolve(names)),
+            Decided::Ask(pending) => Ok(ClientStep::Ask(pending)),
             Decided::Refused(error) => Ok(self.stand_in(header, Expected::refused(Kind::Execute(None), error))),
             Decided::Permit(permit) => Ok(self.queue(header, Expected::new(Kind::Execute(None), Some(permit)))),
         }
@@ -332,38 +333,6 @@ impl Conversation {
     fn close(&mut self, mut body: Body<'_>, header: Header) -> Result<ClientStep, Fault> {
         let (which, name) = named(&mut body)?;
         Ok(self.queue(header, Expected::new(Kind::Close(which, significant(name).into()), None)))
-    }
-
-    /// Asks for the decision about a text.
-    fn decide(
-        &mut self,
-        kind: &'static str,
-        text: &[u8],
-        prepared: &Prepared,
-        parameters: usize,
-        deciding: &Deciding<'_>,
-    ) -> Result<Decided, Fault> {
-        let effects = match self.resolver.effects(&prepared.analysis) {
-            Ok(effects) => effects,
-            Err(names) => return Ok(Decided::Resolve(names)),
-        };
-        let parameters = Parameters { count: parameters, types: &prepared.types, values: &[] };
-        let operation = Operation { kind, statement: text, parameters, effects: &effects };
-        let refusal = match classify::forbidden(&prepared.analysis) {
-            Some(reason) => deciding.session.refuse(&operation, reason),
-            None => match deciding.session.decide(&operation) {
-                Answer::Permit(permit) => return Ok(Decided::Permit(permit)),
-                // Nobody can be asked yet: dropping the ask withdraws it.
-                Answer::Ask(_) => Refusal::NobodyToAsk,
-                Answer::Refuse(refusal) => refusal,
-            },
-        };
-        if refusal::ends_session(&refusal) {
-            return Err(Fault::Ended(refusal));
-        }
-        let mut error = BytesMut::new();
-        write::report(&mut error, Severity::Error, &refusal::report(&refusal));
-        Ok(Decided::Refused(error))
     }
 
     fn queue(&mut self, header: Header, expected: Expected) -> ClientStep {

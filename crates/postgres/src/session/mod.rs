@@ -5,24 +5,28 @@
 //! takes what the target sends and says what to relay. Neither knows how bytes travel.
 
 mod client;
+mod decide;
 mod expected;
+mod held;
 mod path;
+mod prepared;
 mod resolve;
 mod slots;
 mod target;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use portcullis_sql::Analysis;
 use portcullis_sql::postgres::{Analyzer, Settings};
 
-pub(crate) use client::{ClientStep, Deciding, Forward, Under};
+pub(crate) use client::{ClientStep, Forward, Under};
+pub(crate) use decide::Deciding;
 pub(crate) use expected::Expected;
 pub(crate) use target::TargetStep;
 
+use self::held::Held;
+use self::prepared::{Meter, Portal, Prepared};
 use self::resolve::Resolver;
 use self::slots::Slots;
 use crate::catalogue::Catalogue;
@@ -33,54 +37,11 @@ use crate::wire::write::Report;
 /// read again when answers have come.
 const MAX_EXPECTED: usize = 8_192;
 
-/// The most bytes of prepared statements that one session may keep, on their way or made.
-const MAX_TEXTS: usize = 64 << 20;
-
-/// A text that was parsed, with what it would do.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    pub(crate) text: Bytes,
-    pub(crate) analysis: Arc<Analysis>,
-    pub(crate) types: Box<[u32]>,
-    /// Its part of what the session may keep; none for what passes by.
-    _held: Option<Held>,
-}
-
-/// What a session keeps of texts, in bytes, about.
-#[derive(Debug, Clone, Default)]
-struct Meter(Arc<AtomicUsize>);
-
-/// Bytes on a meter, until they are let go.
-#[derive(Debug)]
-struct Held(Meter, usize);
-
-impl Meter {
-    /// Holds this many more bytes; `None` where they are too many.
-    fn hold(&self, bytes: usize) -> Option<Held> {
-        let held = Held(self.clone(), bytes);
-        let before = self.0.fetch_add(bytes, Ordering::Relaxed);
-        (before.saturating_add(bytes) <= MAX_TEXTS).then_some(held)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(self.1, Ordering::Relaxed);
-    }
-}
-
 /// The part of a statement's or portal's name that PostgreSQL looks at (`NAMEDATALEN` without its
 /// closing zero): names that differ behind it are the same to the target.
 pub(crate) fn significant(name: &[u8]) -> &[u8] {
     const LENGTH: usize = 63;
     name.get(..LENGTH).unwrap_or(name)
-}
-
-/// A portal: a prepared text with its values bound.
-#[derive(Debug, Clone)]
-pub(crate) struct Portal {
-    pub(crate) prepared: Arc<Prepared>,
-    pub(crate) parameters: usize,
 }
 
 /// Why a conversation cannot go on.
@@ -127,6 +88,7 @@ pub(crate) struct Conversation {
     portals: Slots<Portal>,
     texts: Meter,
     resolver: Resolver,
+    held: Option<Held>,
     settings: Settings,
     /// Whether the target's own encoding, and the client's, are UTF8.
     encodings: (bool, bool),
@@ -151,6 +113,7 @@ impl Conversation {
             portals: Slots::default(),
             texts: Meter::default(),
             resolver: Resolver::new(database, path, catalogue),
+            held: None,
             settings: Settings::default(),
             encodings: (true, true),
             fatal: false,

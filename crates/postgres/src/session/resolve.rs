@@ -98,6 +98,12 @@ impl Resolver {
         }
     }
 
+    /// What names stand for is to be looked up anew, however fresh what is known of them.
+    pub(crate) fn refresh(&mut self) {
+        self.catalogue.forget();
+        self.answers.clear();
+    }
+
     /// The target reports its search path at login.
     pub(crate) fn began_with_path(&mut self, setting: &str) {
         self.following.began_with(setting);

@@ -1,5 +1,5 @@
-//! The head of a Bind message: names and parameter count, without the values, which may be large
-//! and are passed on in pieces.
+//! A Bind message: its head, which is names and parameter count, and the values, which may be large
+//! and are passed on in pieces where nobody has to read them.
 
 use super::WireError;
 use super::body::Body;
@@ -28,9 +28,70 @@ pub fn head(body: &[u8]) -> Result<BindHead<'_>, WireError> {
     Ok(BindHead { portal, statement, parameters: body.wide_count()? })
 }
 
+/// One bound value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Value<'a> {
+    /// Its bytes; none for NULL.
+    pub bytes: Option<&'a [u8]>,
+    /// Whether they are in the type's binary format.
+    pub binary: bool,
+}
+
+/// Reads the values of a whole body.
+pub fn values(body: &[u8]) -> Result<Vec<Value<'_>>, WireError> {
+    let malformed = WireError::Malformed { tag: b'B' };
+    let mut body = Body::new(b'B', body);
+    body.string()?;
+    body.string()?;
+    let formats = (0..body.wide_count()?).map(|_| body.wide_count()).collect::<Result<Vec<_>, _>>()?;
+    let count = body.wide_count()?;
+    let format = |place: usize| match &formats[..] {
+        [] => Some(0),
+        // One format is that of all values.
+        [all] => Some(*all),
+        each => each.get(place).copied(),
+    };
+    let mut values = Vec::with_capacity(count);
+    for place in 0..count {
+        let binary = match format(place) {
+            Some(0) => false,
+            Some(1) => true,
+            _ => return Err(malformed),
+        };
+        let bytes = match usize::try_from(body.int()?) {
+            Ok(length) => Some(body.take(length)?),
+            Err(_) => None,
+        };
+        values.push(Value { bytes, binary });
+    }
+    for _ in 0..body.wide_count()? {
+        body.wide_count()?;
+    }
+    body.end()?;
+    Ok(values)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{BindHead, head};
+    use super::{BindHead, Value, head, values};
+
+    #[test]
+    fn values_are_read_with_their_formats() {
+        let text = |bytes| Value { bytes: Some(bytes), binary: false };
+        let two = b"\0\0\0\0\0\x02\0\0\0\x01a\0\0\0\0\0\0";
+        assert_eq!(values(two), Ok(vec![text(b"a"), text(b"")]));
+        let null = b"\0\0\0\x01\0\x01\0\x01\xff\xff\xff\xff\0\x01\0\x01";
+        assert_eq!(values(null), Ok(vec![Value { bytes: None, binary: true }]));
+        for bad in [
+            // A format that is none, formats for two of three, a value that is cut, something behind.
+            &b"\0\0\0\x01\0\x02\0\x01\0\0\0\0\0\0"[..],
+            b"\0\0\0\x02\0\0\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            b"\0\0\0\0\0\x01\0\0\0\x05a\0\0",
+            b"\0\0\0\0\0\0\0\0x",
+        ] {
+            assert!(values(bad).is_err(), "{bad:?} was read");
+        }
+    }
 
     #[test]
     fn the_head_says_portal_statement_and_count() {

@@ -4,6 +4,7 @@
 mod arena;
 mod attacks;
 mod conformance;
+mod holding;
 mod hostile_target;
 mod scripted_client;
 mod scripted_target;

@@ -95,6 +95,71 @@ pub async fn failure_of_identity_refuses<S: Subject>() {
     assert_eq!(stage.gate.connector.dials(), 0);
 }
 
+/// Polls until `is_so`; a rule that waits for what never comes has failed.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    };
+    assert!(tokio::time::timeout(super::stage::PATIENCE, waiting).await.is_ok(), "{what}");
+}
+
+/// What follows the first place where `wanted` is.
+fn from<'a>(bytes: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
+    bytes.windows(wanted.len()).position(|window| window == wanted).map(|at| &bytes[at..])
+}
+
+/// What waits for an approval is with the gate alone; once approved, it arrives as it was sent.
+pub async fn pending_holds_then_forwards_the_same_bytes<S: Subject>() {
+    let stage = Stage::<S>::new();
+    stage.gate.policy.ask(S::GUARDED_ACTION);
+    let (mut client, _served) = stage.client().await;
+    let asking = tokio::spawn(async move { client.ask(Ask::Guarded).await });
+    until("nobody was asked", || !stage.gate.approvals.asked().is_empty()).await;
+    assert!(contains(&stage.gate.approvals.asked()[0].statement, S::GUARDED_BYTES), "approvers see something else");
+    assert!(!contains(&stage.gate.connector.received(), S::GUARDED_BYTES), "it was forwarded before it was approved");
+    assert!(!asking.is_finished(), "the client was answered before the approvers had");
+    stage.gate.approvals.answer(Verdict::Approved(vec!["dana".into()]));
+    let heard = within(asking).await;
+    assert!(matches!(heard, Ok(Heard::Done(_))), "what was approved was not done: {heard:?}");
+    let held = stage.gate.connector.received();
+    let unasked = Stage::<S>::new();
+    let (mut client, _served) = unasked.client().await;
+    within(client.ask(Ask::Guarded)).await;
+    let (held, unasked) = (from(&held, S::GUARDED_BYTES), unasked.gate.connector.received());
+    assert_eq!(held, from(&unasked, S::GUARDED_BYTES), "the target got other bytes than without an ask");
+}
+
+/// Where nobody answers in time, nothing is done, and the session goes on.
+pub async fn approval_timeout_refuses<S: Subject>() {
+    let stage = Stage::<S>::new();
+    stage.gate.policy.ask(S::GUARDED_ACTION);
+    stage.gate.approvals.answer(Verdict::Expired);
+    let (mut client, _served) = stage.client().await;
+    assert!(matches!(within(client.ask(Ask::Guarded)).await, Heard::Error(_)));
+    assert!(!contains(&stage.gate.connector.received(), S::GUARDED_BYTES));
+    assert!(matches!(within(client.ask(Ask::Allowed)).await, Heard::Done(_)));
+}
+
+/// A client that goes away takes its ask with it.
+pub async fn client_gone_withdraws_the_ask<S: Subject>() {
+    let stage = Stage::<S>::new();
+    stage.gate.policy.ask(S::GUARDED_ACTION);
+    let (mut client, served) = stage.client().await;
+    let asking = tokio::spawn(async move { client.ask(Ask::Guarded).await });
+    until("nobody was asked", || !stage.gate.approvals.asked().is_empty()).await;
+    // The client's connection ends with the task that holds it.
+    asking.abort();
+    until("the ask was not withdrawn", || stage.gate.approvals.withdrawn() == 1).await;
+    stage.gate.approvals.answer(Verdict::Approved(vec!["dana".into()]));
+    ended_without_panic(served).await;
+    assert!(!contains(&stage.gate.connector.received(), S::GUARDED_BYTES), "a withdrawn operation was done");
+    let verdicts = stage.gate.recorder.of("answered");
+    assert_eq!(verdicts.len(), 1, "the withdrawal is not recorded");
+    assert_eq!(verdicts[0]["verdict"], "withdrawn");
+}
+
 /// Where the answer of the approvers is lost, the operation is refused.
 pub async fn failure_of_approvals_refuses<S: Subject>() {
     let stage = Stage::<S>::new();

@@ -6,17 +6,28 @@ use portcullis_core::BoxFuture;
 use portcullis_core::approval::{ApprovalError, Approvals, Ask, Notice, Verdict, Waiting};
 use tokio::sync::watch;
 
+/// What approvers were shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The statement.
+    pub statement: Vec<u8>,
+    /// The values that it would run with.
+    pub values: String,
+    /// What the approval would be bound to.
+    pub fingerprint: [u8; 32],
+}
+
 /// Answers every ask with the verdict that was set, once one is set.
 #[derive(Debug)]
 pub struct FakeApprovals {
     verdict: watch::Sender<Option<Verdict>>,
-    asked: Arc<Mutex<Vec<Vec<u8>>>>,
+    asked: Mutex<Vec<Shown>>,
     withdrawn: Arc<Mutex<usize>>,
 }
 
 impl Default for FakeApprovals {
     fn default() -> Self {
-        Self { verdict: watch::Sender::new(None), asked: Arc::default(), withdrawn: Arc::default() }
+        Self { verdict: watch::Sender::new(None), asked: Mutex::default(), withdrawn: Arc::default() }
     }
 }
 
@@ -26,8 +37,13 @@ impl FakeApprovals {
         self.verdict.send_replace(Some(verdict));
     }
 
-    /// The statements that were asked about.
-    pub fn asked(&self) -> Vec<Vec<u8>> {
+    /// Lets what comes from now on wait again.
+    pub fn wait(&self) {
+        self.verdict.send_replace(None);
+    }
+
+    /// What was asked about, in order.
+    pub fn asked(&self) -> Vec<Shown> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -39,7 +55,9 @@ impl FakeApprovals {
 
 impl Approvals for FakeApprovals {
     fn ask(&self, ask: &Ask<'_>) -> Result<Box<dyn Waiting>, ApprovalError> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(ask.statement.to_vec());
+        let values = String::from_utf8_lossy(ask.values).into_owned();
+        let shown = Shown { statement: ask.statement.to_vec(), values, fingerprint: *ask.fingerprint };
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(shown);
         Ok(Box::new(FakeWaiting {
             notice: Notice { id: "ask-1".into(), url: "https://gate.example.com/asks/ask-1".into() },
             verdict: self.verdict.subscribe(),

@@ -16,7 +16,7 @@ use portcullis_core::protocol::{Client, Protocol};
 use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::BoxStream;
 
-pub use approvals::FakeApprovals;
+pub use approvals::{FakeApprovals, Shown};
 pub use identity::FakeIdentity;
 pub use policy::FakePolicy;
 pub use recorder::{Failing, FakeRecorder};

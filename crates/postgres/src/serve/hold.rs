@@ -1,0 +1,35 @@
+//! A statement that waits for humans, on the relay's side: what its client is told at once, and the
+//! answer. Dropping it withdraws the ask.
+
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use portcullis_core::BoxFuture;
+use portcullis_core::gate::Pending;
+use portcullis_core::permit::Permit;
+use portcullis_core::refusal::Refusal;
+
+use crate::wire::write::{self, Report, Severity};
+
+/// An ask that waits.
+pub(super) struct Hold(BoxFuture<'static, Result<Permit, Refusal>>);
+
+impl Hold {
+    /// Begins to wait, and writes what the client is told.
+    pub(super) fn begin(pending: Pending, notices: &mut BytesMut) -> Self {
+        let notice = pending.notice();
+        let told = Report {
+            // successful_completion, which PostgreSQL gives to its own notices
+            code: "00000",
+            message: format!("this statement waits for an approval: {}", pending.reason()),
+            detail: Some(format!("ask {}, to be answered at {}", notice.id, notice.url)),
+            hint: Some("cancel it to withdraw the ask".into()),
+        };
+        write::report(notices, Severity::Notice, &told);
+        Self(Box::pin(pending.wait()))
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Permit, Refusal>> {
+        self.0.as_mut().poll(cx)
+    }
+}
