@@ -1,6 +1,7 @@
 //! What was recorded: listed, verified, shown, and found out where somebody changed it.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::thread::sleep;
@@ -111,7 +112,11 @@ fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
         if entry.file_type()?.is_dir() {
             copy_folder(&entry.path(), &target)?;
         } else {
-            fs::copy(entry.path(), target)?;
+            match fs::copy(entry.path(), target) {
+                // The gate has sealed and removed it meanwhile: the copy will not verify, and is made again.
+                Err(why) if why.kind() == ErrorKind::NotFound => {}
+                copied => drop(copied?),
+            }
         }
     }
     Ok(())
