@@ -21,8 +21,13 @@ pub struct Ask<'a> {
     pub values: &'a [u8],
     /// What it would do.
     pub effects: &'a Effects,
-    /// SHA-256 over identity, target, statement, parameters and policy revision: what the
-    /// approval is bound to.
+    /// The account on the target under which it would run.
+    pub account: &'a str,
+    /// The operation is part of a transaction that is open: what it has locked stays locked while
+    /// it waits.
+    pub in_transaction: bool,
+    /// SHA-256 over identity, target, account, statement, parameters, effects and policy revision:
+    /// what the approval is bound to.
     pub fingerprint: &'a [u8; 32],
     /// The ruling that asked for it, [`Decision::AskFirst`](crate::policy::Decision::AskFirst).
     pub ruling: &'a Ruling,
@@ -42,7 +47,7 @@ pub struct Notice {
 /// How an ask ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Humans said yes; these are their names.
+    /// Humans said yes; these say who, and whatever else the record shall hold of it.
     Approved(Vec<String>),
     /// A human said no, with a reason.
     Denied(String),

@@ -27,6 +27,10 @@ pub struct Identity {
     pub actors: Vec<String>,
     /// The credential's own id (`jti`), so that this one credential can be revoked.
     pub token: Option<String>,
+    /// When the subject last showed who they are (`auth_time`), or when the credential was issued;
+    /// not recorded.
+    #[serde(skip)]
+    pub authenticated: Option<SystemTime>,
     /// When the credential ends.
     #[serde(with = "unix_seconds")]
     pub expires: SystemTime,

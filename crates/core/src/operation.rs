@@ -118,6 +118,10 @@ pub struct Operation<'a> {
     pub parameters: Parameters<'a>,
     /// What it would do.
     pub effects: &'a Effects,
+    /// The account on the target under which it runs.
+    pub account: &'a str,
+    /// It is part of a transaction that is open already, which may hold locks.
+    pub in_transaction: bool,
 }
 
 /// What is known of the values bound to a statement.

@@ -169,6 +169,7 @@ mod tests {
             email: None,
             actors: Vec::new(),
             token: None,
+            authenticated: None,
             expires: SystemTime::UNIX_EPOCH,
         };
         change(&mut identity);

@@ -24,7 +24,8 @@ Examples:
   portcullis serve --config gate.toml             run the gate
   portcullis sessions --config gate.toml          what was recorded?
   portcullis replay 17 --config gate.toml         what happened in that session?
-  portcullis verify /var/lib/portcullis           was anything changed afterwards?"
+  portcullis verify /var/lib/portcullis           was anything changed afterwards?
+  portcullis asks                                 what waits for a human's yes?"
 )]
 pub(crate) struct Args {
     /// The gate's configuration file.
@@ -36,7 +37,6 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once a process")]
 pub(crate) enum Command {
     /// Runs the gate until SIGTERM or SIGINT, then drains it.
     #[command(after_help = "\
@@ -82,6 +82,48 @@ Examples:
 It exits with 1 and names the first bad byte of every recording that was changed, cut short or put
 together from others.")]
     Verify(Verify),
+
+    /// Lists what waits for humans.
+    #[command(after_help = "\
+Examples:
+  export PORTCULLIS_CONTROL=https://portcullis.example.com PORTCULLIS_TOKEN=$(my-idp-token)
+  portcullis asks                                 what you may answer, and what you asked
+  portcullis asks --state denied --json")]
+    Asks(Asks),
+
+    /// Shows one ask: the exact statement, what it would do, and who asks.
+    #[command(after_help = "\
+What a terminal would obey, and what a reader would not see, is shown as `\\u{…}`.
+
+Examples:
+  portcullis show 7m2k0c9qe4xd
+  portcullis show 7m2k0c9qe4xd --json | jq -r .statement | base64 -d      the exact bytes")]
+    Show(Show),
+
+    /// Says yes to an ask.
+    #[command(after_help = "\
+Whoever asked cannot say yes, nor can a program; where a policy wants several humans, each says yes.
+
+Examples:
+  portcullis approve 7m2k0c9qe4xd --reason 'checked with the order desk, CHG-1042'")]
+    Approve(AnswerAsk),
+
+    /// Says no to an ask. One no is enough.
+    #[command(after_help = "\
+Examples:
+  portcullis deny 7m2k0c9qe4xd --reason 'not during the sale'")]
+    Deny(AnswerAsk),
+
+    /// Takes back an approval that was not used yet, or ends sessions.
+    #[command(after_help = "\
+Sessions end within two seconds, whatever they are doing.
+
+Examples:
+  portcullis revoke --ask 7m2k0c9qe4xd --reason 'wrong table'
+  portcullis revoke --session gate-0000000017
+  portcullis revoke --identity https://id.example.com vendor-7
+  portcullis revoke --token-id 3f1e…              every session that was opened with that token")]
+    Revoke(Revoke),
 
     /// Checks, tests and explains policies.
     Policy {
@@ -135,6 +177,113 @@ pub(crate) struct Replay {
     /// Every event as it is stored, one JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Where the control API is, and who asks there.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Control {
+    /// The control API's URL.
+    #[arg(long, value_name = "URL", env = "PORTCULLIS_CONTROL")]
+    pub(crate) control: String,
+    /// A file with a token of your identity provider; without it, `PORTCULLIS_TOKEN` is taken.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// PEM file with the authorities to trust for the control API, in place of the system's.
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_CA")]
+    pub(crate) ca: Option<PathBuf>,
+}
+
+/// Where an ask stands.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum AskState {
+    /// Nobody has decided it yet.
+    Pending,
+    /// Approved, and not used yet.
+    Approved,
+    /// A human said no.
+    Denied,
+    /// Its time was over.
+    Expired,
+    /// Nobody waits for it any more.
+    Withdrawn,
+    /// The operation has gone on.
+    Used,
+    /// The approval was taken back.
+    Revoked,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Asks {
+    #[command(flatten)]
+    pub(crate) control: Control,
+    /// Only asks in this state; without it, those that are pending.
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<AskState>,
+    /// Asks in every state.
+    #[arg(long, conflicts_with = "state")]
+    pub(crate) all: bool,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) control: Control,
+    /// The ask's id.
+    #[arg(value_parser = ask_id)]
+    pub(crate) id: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AnswerAsk {
+    #[command(flatten)]
+    pub(crate) control: Control,
+    /// The ask's id.
+    #[arg(value_parser = ask_id)]
+    pub(crate) id: String,
+    /// Why: it is recorded, and told to whoever asked.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub(crate) control: Control,
+    #[command(flatten)]
+    pub(crate) what: Revoked,
+    /// Why an approval is taken back: it is recorded, and told to whoever asked.
+    #[arg(long, value_name = "TEXT", requires = "ask")]
+    pub(crate) reason: Option<String>,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is revoked.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Revoked {
+    /// An approval that was not used yet, or an ask, by its id.
+    #[arg(long, value_name = "ID", value_parser = ask_id)]
+    pub(crate) ask: Option<String>,
+    /// A session, by its id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// All sessions that were opened with one token, by its `jti`.
+    #[arg(long, value_name = "JTI")]
+    pub(crate) token_id: Option<String>,
+    /// All sessions of one identity.
+    #[arg(long, num_args = 2, value_names = ["ISSUER", "SUBJECT"])]
+    pub(crate) identity: Option<Vec<String>>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -260,6 +409,12 @@ pub(crate) struct PolicyExplain {
 pub(crate) enum ConfigCommand {
     /// Prints the JSON schema of the configuration file, for editors.
     Schema,
+}
+
+/// An id goes into a URL, so it has no other signs than ids have.
+fn ask_id(text: &str) -> Result<String, String> {
+    let good = !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if good { Ok(text.to_owned()) } else { Err(String::from("an id has letters and digits only")) }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

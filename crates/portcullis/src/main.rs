@@ -3,7 +3,9 @@
 //! It decides nothing about any connection; that is the runtime's and the protocols' business.
 
 mod args;
+mod client;
 mod commands;
+mod control;
 mod moment;
 mod output;
 mod protocols;
@@ -27,6 +29,11 @@ fn main() -> ExitCode {
         Command::Sessions(sessions) => commands::sessions::run(config, &sessions, &mut output),
         Command::Replay(replay) => commands::replay::run(config, &replay, &mut output),
         Command::Verify(verify) => commands::verify::run(&verify, &mut output),
+        Command::Asks(asks) => commands::asks::list(&asks, &mut output),
+        Command::Show(show) => commands::asks::show(&show, &mut output),
+        Command::Approve(answer) => commands::asks::answer(&answer, "approve", &mut output),
+        Command::Deny(answer) => commands::asks::answer(&answer, "deny", &mut output),
+        Command::Revoke(revoke) => commands::asks::revoke(&revoke, &mut output),
         Command::Policy { command: PolicyCommand::Check(check) } => {
             commands::policy::check(config, &check, &mut output)
         }

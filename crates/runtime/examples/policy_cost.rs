@@ -61,6 +61,7 @@ fn subject() -> Subject {
         email: Some(String::from("dana@example.com")),
         actors: Vec::new(),
         token: None,
+        authenticated: None,
         expires: SystemTime::now() + Duration::from_secs(3_600),
     };
     let labels = vec![(String::from("env"), String::from("prod"))];

@@ -134,6 +134,7 @@ fn open(recorder: &dyn Recorder) -> Box<dyn Recording> {
         email: None,
         actors: Vec::new(),
         token: None,
+        authenticated: None,
         expires: SystemTime::UNIX_EPOCH,
     };
     let client = Ipv4Addr::LOCALHOST.into();

@@ -47,6 +47,8 @@ impl Pending {
             statement: operation.statement,
             values: operation.parameters.values,
             effects: operation.effects,
+            account: operation.account,
+            in_transaction: operation.in_transaction,
             fingerprint: &fingerprint,
             ruling: &ruling,
             asked: now,
@@ -127,13 +129,16 @@ impl Drop for Pending {
 fn fingerprint(shared: &Shared, operation: &Operation<'_>, ruling: &Ruling) -> [u8; 32] {
     let subject = &shared.subject;
     let mut sum = digest::Context::new(&digest::SHA256);
-    let parts: [&[u8]; 7] = [
+    let parts: [&[u8]; 9] = [
         subject.identity.issuer.as_bytes(),
         subject.identity.subject.as_bytes(),
         subject.target.as_bytes(),
+        operation.account.as_bytes(),
         operation.kind.as_bytes(),
         operation.statement,
         operation.parameters.values,
+        // The same words can name other things in another database or under another search path.
+        operation.effects.digest(),
         ruling.revision.as_bytes(),
     ];
     for part in parts {

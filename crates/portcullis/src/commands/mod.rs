@@ -1,5 +1,6 @@
 //! One command, one file.
 
+pub(crate) mod asks;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;

@@ -74,6 +74,7 @@ fn subject() -> Subject {
         email: Some("ann@example.com".into()),
         actors: Vec::new(),
         token: None,
+        authenticated: None,
         expires: SystemTime::UNIX_EPOCH + Duration::from_secs(1_900_000_000),
     };
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -104,6 +104,8 @@ pub(crate) struct Established {
     pub(crate) login: TargetLogin,
     pub(crate) key: crate::cancel::CancelKey,
     pub(crate) database: String,
+    /// The account on the target.
+    pub(crate) account: String,
 }
 
 async fn log_in(
@@ -133,11 +135,14 @@ async fn log_in(
     let session = gate.identify(proof, application).await.map_err(Failed::Refused)?;
     let effects = classify::connect(startup, tls);
     let statement = described(startup);
+    let account = &*postgres.config.login_for(startup.user()).user;
     let operation = Operation {
         kind: "connect",
         statement: statement.as_bytes(),
         parameters: Parameters::default(),
         effects: &effects,
+        account,
+        in_transaction: false,
     };
     let connection = match session.decide(&operation) {
         Answer::Permit(permit) => permit,
@@ -152,7 +157,8 @@ async fn log_in(
         if said.is_empty() { Failed::Tell(unreachable_target(&why), why) } else { Failed::Relay(said, why) }
     })?;
     let login = TargetLogin::welcome(target, &connection, stream, &key).await?;
-    Ok(Established { session, connection, login, key, database: startup.database().to_owned() })
+    let (database, account) = (startup.database().to_owned(), account.to_owned());
+    Ok(Established { session, connection, login, key, database, account })
 }
 
 /// The startup packet as text, for the record: parameters in the order sent.

@@ -123,11 +123,11 @@ impl From<Fault> for End {
 
 impl<'p> Relay<'p> {
     pub(super) fn new(postgres: &'p Postgres, client: BoxStream, established: Established) -> Result<Self, ServeError> {
-        let Established { session, connection, login, key, database } = established;
+        let Established { session, connection, login, key, database, account } = established;
         let catalogue = postgres.catalogues.of(&database);
         let greeting = login.greeting;
         let path = SearchPath::of(greeting.path);
-        let mut conversation = Conversation::new(&database, path, Arc::clone(&catalogue));
+        let mut conversation = Conversation::new(&database, account, path, Arc::clone(&catalogue));
         for (name, value) in &greeting.parameters {
             // What the target reports of the path has `$user` in it; the answer above has not.
             if name == "search_path" {
@@ -279,8 +279,14 @@ impl<'p> Relay<'p> {
         }
         let Poll::Ready(Some(told)) = self.key.poll_request(cx) else { return false };
         let effects = classify::cancel(&self.database);
-        let operation =
-            Operation { kind: "cancel", statement: b"", parameters: Parameters::default(), effects: &effects };
+        let operation = Operation {
+            kind: "cancel",
+            statement: b"",
+            parameters: Parameters::default(),
+            effects: &effects,
+            account: self.conversation.account(),
+            in_transaction: false,
+        };
         let answer = self.session.decide(&operation);
         // What has not begun needs no permit to be given up.
         let withdrawn = self.withdraw_hold();

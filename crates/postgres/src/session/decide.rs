@@ -40,7 +40,7 @@ impl<'a> Message<'a> {
         Self { kind: "Execute", text: &portal.prepared.text, prepared: &portal.prepared, portal: Some(portal) }
     }
 
-    fn operation<'e>(&self, effects: &'e Effects) -> Operation<'e>
+    fn operation<'e>(&self, effects: &'e Effects, account: &'e str, in_transaction: bool) -> Operation<'e>
     where
         'a: 'e,
     {
@@ -49,7 +49,7 @@ impl<'a> Message<'a> {
             types: &self.prepared.types,
             values: self.portal.map_or(b"", |portal| portal.values.text()),
         };
-        Operation { kind: self.kind, statement: self.text, parameters, effects }
+        Operation { kind: self.kind, statement: self.text, parameters, effects, account, in_transaction }
     }
 }
 
@@ -72,7 +72,7 @@ impl Conversation {
             Ok(effects) => effects,
             Err(names) => return Ok(Decided::Resolve(names)),
         };
-        let operation = message.operation(&effects);
+        let operation = message.operation(&effects, &self.account, self.status != b'I');
         if let Some(held) = self.held.take() {
             return after_hold(held, message, &operation, deciding.session);
         }
@@ -104,7 +104,7 @@ impl Conversation {
             Ok(effects) => effects,
             Err(names) => return Ok(Decided::Resolve(names)),
         };
-        let operation = message.operation(&effects);
+        let operation = message.operation(&effects, &self.account, self.status != b'I');
         if let Some(reason) = classify::forbidden(&message.prepared.analysis) {
             return refused(&deciding.session.refuse(&operation, reason));
         }

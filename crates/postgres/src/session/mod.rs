@@ -87,6 +87,8 @@ pub(crate) struct Conversation {
     statements: Slots<Arc<Prepared>>,
     portals: Slots<Portal>,
     texts: Meter,
+    /// The account on the target.
+    account: String,
     resolver: Resolver,
     held: Option<Held>,
     settings: Settings,
@@ -97,7 +99,7 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     /// A conversation that begins after login, with the target's settings of then.
-    pub(crate) fn new(database: &str, path: SearchPath, catalogue: Arc<Catalogue>) -> Self {
+    pub(crate) fn new(database: &str, account: String, path: SearchPath, catalogue: Arc<Catalogue>) -> Self {
         Self {
             expected: VecDeque::new(),
             answered: 0,
@@ -112,6 +114,7 @@ impl Conversation {
             statements: Slots::default(),
             portals: Slots::default(),
             texts: Meter::default(),
+            account,
             resolver: Resolver::new(database, path, catalogue),
             held: None,
             settings: Settings::default(),
@@ -144,6 +147,11 @@ impl Conversation {
     /// The target reports its search path at login, where it does.
     pub(crate) fn began_with_path(&mut self, setting: &str) {
         self.resolver.began_with_path(setting);
+    }
+
+    /// The account on the target.
+    pub(crate) fn account(&self) -> &str {
+        &self.account
     }
 
     /// Whether everything that was forwarded has been answered.

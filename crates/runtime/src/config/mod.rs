@@ -22,7 +22,7 @@ use serde::Deserialize;
 pub use near_miss::nearest;
 pub use problem::{Problem, Problems, Source};
 pub(crate) use schema::schema;
-pub use sections::{Admin, ClientTls, Identity, Limits, Log, LogFormat, Session};
+pub use sections::{Admin, ClientTls, Control, Identity, Limits, Log, LogFormat, Session};
 pub(crate) use target::Rest;
 pub use target::{Address, Target, TargetEntry, TargetTls, TargetTlsMode};
 
@@ -54,6 +54,9 @@ pub struct Process {
     /// The listener for metrics and health.
     #[serde(default)]
     pub admin: Option<Admin>,
+    /// The control plane in the gate's own process.
+    #[serde(default)]
+    pub control: Option<Control>,
     /// The gate's certificate.
     #[serde(default)]
     pub tls: Option<ClientTls>,
@@ -116,6 +119,7 @@ fn anchor(process: &mut Process, targets: &mut [TargetEntry], folder: &Path) {
     anchor(&mut process.recording.dir);
     process.identity.oidc.iter_mut().filter_map(|issuer| issuer.ca.as_mut()).for_each(anchor);
     process.identity.cache_dir.iter_mut().for_each(anchor);
+    process.control.iter_mut().for_each(|control| anchor(&mut control.database));
     if let Some(tls) = &mut process.tls {
         anchor(&mut tls.certificate);
         anchor(&mut tls.key);
@@ -136,6 +140,17 @@ fn check_process(config: &Config, problems: &mut Problems) {
     }
     if process.limits.login_deadline.is_zero() {
         wrong("limits", "`login_deadline` is longer than `0s`");
+    }
+    if let Some(control) = &process.control {
+        if process.tls.is_none() && !control.listen.ip().is_loopback() {
+            wrong("control", "`listen` beyond this machine needs the gate's certificate, `[tls]`: tokens pass there");
+        }
+        if control.max_login_age.is_zero() {
+            wrong("control", "`max_login_age` is longer than `0s`");
+        }
+        if control.url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
+            wrong("control", "`url` begins with `https://`");
+        }
     }
     if let Err(why) = process.recording.check() {
         wrong("recording", &why);

@@ -30,6 +30,39 @@ pub struct Admin {
     pub listen: SocketAddr,
 }
 
+/// The control plane in the gate's own process: who is asked for approvals, and the API through which
+/// they answer. Without this table nobody is asked, and what needs an approval is refused.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Control {
+    /// Address of the API. Beyond this machine it needs the gate's certificate, `[tls]`.
+    pub listen: SocketAddr,
+    /// Where people reach it, for the links that waiting clients are shown; without it, the address
+    /// that it listens on.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The file that asks and answers are kept in. It is made where it is missing.
+    #[serde(default = "Control::database")]
+    pub database: PathBuf,
+    /// The oldest login that may answer an ask, by the token's `auth_time`, else its `iat`.
+    #[serde(with = "duration", default = "Control::max_login_age")]
+    #[schemars(with = "String")]
+    pub max_login_age: Duration,
+    /// Groups whose members may end the sessions of others.
+    #[serde(default)]
+    pub operators: Vec<String>,
+}
+
+impl Control {
+    fn database() -> PathBuf {
+        PathBuf::from("control.sqlite")
+    }
+
+    const fn max_login_age() -> Duration {
+        Duration::from_secs(3600)
+    }
+}
+
 /// The gate's certificate, shown to clients. Both files are read anew when they change.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

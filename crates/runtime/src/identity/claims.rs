@@ -43,6 +43,7 @@ pub(super) fn identity(
         email: email(claims)?,
         actors: actors(claims, &config.issuer)?,
         token: text(claims, "jti", MAX_TOKEN_ID)?,
+        authenticated: time(claims, "auth_time")?.or(time(claims, "iat")?),
         expires,
     })
 }

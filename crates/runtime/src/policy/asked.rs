@@ -129,6 +129,7 @@ impl Who {
             email: self.email.clone(),
             actors: self.actors.clone(),
             token: None,
+            authenticated: None,
             expires: now + Duration::from_secs(3_600),
         }
     }

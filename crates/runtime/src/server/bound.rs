@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use portcullis_core::approval::NoApprovals;
+use portcullis_core::approval::{Approvals, NoApprovals};
 use portcullis_core::clock::SystemClock;
 use portcullis_core::gate::Ports;
 use portcullis_core::identity::IdentitySource;
@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::Admission;
+use super::beside::Shared;
 use super::journal::Journal;
 use super::listener::Listener;
 use super::plan::{Plan, Planned};
@@ -35,17 +36,23 @@ pub struct Bound {
     sessions: Arc<Sessions>,
     journal: Journal,
     background: Vec<adapters::Background>,
+    at_drain: Option<Box<dyn FnOnce() + Send>>,
     drain: Duration,
 }
 
 impl Bound {
     pub(super) async fn new(plan: Plan) -> Result<Self, RunError> {
-        let Plan { config, metrics, adapters, client_leg, targets } = plan;
+        let Plan { config, metrics, adapters, client_leg, targets, beside } = plan;
         let process = config.process;
+        let beside = match beside {
+            Some(open) => open(&process).await.map_err(RunError::Beside)?,
+            None => None,
+        };
         let journal = open_journal(process.recording, Arc::clone(&metrics)).await?;
         let common = Common {
             identity: Arc::new(MeteredIdentity::new(adapters.identity, &metrics)),
             policy: adapters.policy,
+            approvals: beside.as_ref().map_or_else(|| Arc::new(NoApprovals) as _, |beside| beside.approvals()),
             sessions: Arc::default(),
             tls: client_leg.clone().map(|leg| leg as Arc<dyn Acceptor>),
             login_deadline: process.limits.login_deadline,
@@ -57,6 +64,12 @@ impl Bound {
             let socket = bind(&target.spec.name, target.listen).await?;
             listeners.push((Arc::new(common.listener(target, &journal)), socket));
         }
+        let mut background = adapters.background;
+        let mut at_drain = None;
+        if let Some(beside) = beside {
+            at_drain = Some(beside.at_drain());
+            background.push(beside.serve(common.shared()));
+        }
         let health = Arc::new(Health::default());
         let admin = match process.admin {
             Some(admin) => Some(
@@ -66,12 +79,11 @@ impl Bound {
             ),
             None => None,
         };
-        let mut background = adapters.background;
         if let Some(leg) = client_leg {
             background.push(Box::pin(async move { leg.follow_files().await }));
         }
         let (sessions, drain) = (common.sessions, process.session.drain);
-        Ok(Self { targets: listeners, admin, health, sessions, journal, background, drain })
+        Ok(Self { targets: listeners, admin, health, sessions, journal, background, at_drain, drain })
     }
 
     /// Where each target's clients connect, by the target's name.
@@ -115,6 +127,9 @@ impl Bound {
         }
         stop.await;
         self.health.set_ready(false);
+        if let Some(at_drain) = self.at_drain {
+            at_drain();
+        }
         accepting.cancel();
         let mut open = Vec::new();
         while let Some(sessions) = listeners.join_next().await {
@@ -133,6 +148,7 @@ impl Bound {
 struct Common {
     identity: Arc<dyn IdentitySource>,
     policy: Arc<dyn Policy>,
+    approvals: Arc<dyn Approvals>,
     sessions: Arc<Sessions>,
     tls: Option<Arc<dyn Acceptor>>,
     login_deadline: Duration,
@@ -141,13 +157,21 @@ struct Common {
 }
 
 impl Common {
+    fn shared(&self) -> Shared {
+        Shared {
+            identity: Arc::clone(&self.identity) as _,
+            sessions: Arc::clone(&self.sessions),
+            tls: self.tls.clone(),
+        }
+    }
+
     fn listener(&self, target: Planned, journal: &Journal) -> Listener {
         let Planned { spec, serving, vocabulary, recording, plaintext_login, listen: _ } = target;
         let counted = self.metrics.target(spec.protocol, &spec.name, vocabulary);
         let ports = Ports {
             identity: Arc::clone(&self.identity),
             policy: Arc::new(MeteredPolicy::new(Arc::clone(&self.policy), Arc::clone(&counted))),
-            approvals: Arc::new(NoApprovals),
+            approvals: Arc::clone(&self.approvals),
             recorder: Arc::new(MeteredRecorder { inner: journal.recorder(recording), metrics: counted }),
             clock: Arc::new(SystemClock),
             sessions: Arc::clone(&self.sessions),

@@ -11,6 +11,7 @@
 
 mod adapters;
 mod admission;
+pub mod beside;
 mod bound;
 mod journal;
 mod kind;
@@ -33,6 +34,7 @@ use crate::config::{Config, Problems};
 pub struct Server {
     config: Config,
     kinds: Vec<Kind>,
+    beside: Option<beside::Opening>,
 }
 
 /// Why a gate does not run.
@@ -54,6 +56,9 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// What runs beside the gate cannot start.
+    #[error("{0}")]
+    Beside(String),
     /// The process cannot be set up.
     #[error("the process cannot be set up: {0}")]
     Process(String),
@@ -78,10 +83,19 @@ impl Server {
         self
     }
 
+    /// Adds what runs beside the gate in its process.
+    #[must_use]
+    pub fn beside(mut self, opening: beside::Opening) -> Self {
+        self.beside = Some(opening);
+        self
+    }
+
     /// Makes everything that can be made without binding a port or asking anybody: reads the
     /// policies and the certificates, and every protocol's own configuration.
     pub fn plan(self) -> Result<Plan, Problems> {
-        Plan::new(self.config, &self.kinds)
+        let mut plan = Plan::new(self.config, &self.kinds)?;
+        plan.beside = self.beside;
+        Ok(plan)
     }
 
     /// Runs the gate until it is told to stop by SIGTERM or SIGINT, and drains it. It makes itself
@@ -93,7 +107,7 @@ impl Server {
 
 impl From<Config> for Server {
     fn from(config: Config) -> Self {
-        Self { config, kinds: Vec::new() }
+        Self { config, kinds: Vec::new(), beside: None }
     }
 }
 

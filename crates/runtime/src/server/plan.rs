@@ -30,6 +30,7 @@ pub struct Plan {
     pub(super) adapters: Adapters,
     pub(super) client_leg: Option<Arc<ClientLeg>>,
     pub(super) targets: Vec<Planned>,
+    pub(super) beside: Option<super::beside::Opening>,
 }
 
 /// One target that could be served.
@@ -77,7 +78,7 @@ impl Plan {
         let vocabularies: BTreeMap<_, _> = kinds.iter().map(|kind| (kind.vocabulary.family, kind.vocabulary)).collect();
         let vocabularies: Vec<_> = vocabularies.into_values().collect();
         match Adapters::new(&config, &vocabularies, &metrics) {
-            Ok(adapters) => problems.unless(Self { config, metrics, adapters, client_leg, targets }),
+            Ok(adapters) => problems.unless(Self { config, metrics, adapters, client_leg, targets, beside: None }),
             Err(mut more) => {
                 problems.0.append(&mut more.0);
                 problems.unless(()).and(Err(more))

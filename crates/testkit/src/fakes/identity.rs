@@ -30,6 +30,7 @@ impl FakeIdentity {
             email: Some("agent@example.com".into()),
             actors: Vec::new(),
             token: Some("token-1".into()),
+            authenticated: None,
             expires: SystemTime::now().checked_add(Duration::from_secs(3_600)).unwrap_or_else(SystemTime::now),
         }
     }

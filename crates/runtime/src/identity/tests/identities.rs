@@ -23,6 +23,7 @@ async fn an_identity_is_what_the_token_says() {
         email: Some(String::from("alice@example.com")),
         actors: Vec::new(),
         token: Some(String::from("t-1")),
+        authenticated: None,
         expires: SystemTime::UNIX_EPOCH + Duration::from_secs(exp),
     };
     assert_eq!(identity, expected);

@@ -107,6 +107,7 @@ impl Asker {
             email: Some(String::from("dana@example.com")),
             actors: owned(&self.actors),
             token: None,
+            authenticated: None,
             expires: noon() + Duration::from_secs(3_600),
         };
         let labels = self.labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

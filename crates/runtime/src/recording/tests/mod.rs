@@ -49,6 +49,7 @@ fn subject() -> Subject {
         email: None,
         actors: Vec::new(),
         token: None,
+        authenticated: None,
         expires: SystemTime::UNIX_EPOCH,
     };
     let (target, application) = (String::from("shop"), String::from("psql"));

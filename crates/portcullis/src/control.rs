@@ -1,0 +1,45 @@
+//! The control plane in the gate's process: the one place that knows both.
+
+use std::sync::Arc;
+
+use portcullis_control::{Control, Settings};
+use portcullis_core::BoxFuture;
+use portcullis_core::approval::Approvals;
+use portcullis_runtime::config::Process;
+use portcullis_runtime::server::beside::{Beside, Opening, Shared};
+
+/// Opens the control plane that a configuration asks for.
+pub(crate) fn opening() -> Opening {
+    Box::new(|process: &Process| {
+        let settings = process.control.as_ref().map(|control| Settings {
+            listen: control.listen,
+            url: control.url.clone(),
+            database: control.database.clone(),
+            max_login_age: control.max_login_age,
+            operators: control.operators.clone(),
+        });
+        let tls = process.tls.is_some();
+        Box::pin(async move {
+            let Some(settings) = settings else { return Ok(None) };
+            let control = Control::open(settings, tls).await.map_err(|why| why.to_string())?;
+            Ok(Some(Box::new(Embedded(control)) as Box<dyn Beside>))
+        })
+    })
+}
+
+struct Embedded(Control);
+
+impl Beside for Embedded {
+    fn approvals(&self) -> Arc<dyn Approvals> {
+        self.0.approvals()
+    }
+
+    fn at_drain(&self) -> Box<dyn FnOnce() + Send> {
+        let desk = self.0.desk();
+        Box::new(move || desk.close())
+    }
+
+    fn serve(self: Box<Self>, gate: Shared) -> BoxFuture<'static, ()> {
+        Box::pin(self.0.serve(gate.identity, gate.sessions, gate.tls))
+    }
+}

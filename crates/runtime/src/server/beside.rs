@@ -1,0 +1,38 @@
+//! What runs in the gate's process beside it: an embedded control plane. The runtime knows no control
+//! plane; whoever puts a gate together gives it one.
+
+use std::sync::Arc;
+
+use portcullis_core::BoxFuture;
+use portcullis_core::approval::Approvals;
+use portcullis_core::identity::IdentitySource;
+use portcullis_core::sessions::Sessions;
+use portcullis_core::stream::Acceptor;
+
+use crate::config::Process;
+
+/// Something that runs beside the gate, and answers what the gate asks.
+pub trait Beside: Send {
+    /// The port through which humans are asked.
+    fn approvals(&self) -> Arc<dyn Approvals>;
+
+    /// What is done when the gate begins to drain, before any session is told to end.
+    fn at_drain(&self) -> Box<dyn FnOnce() + Send>;
+
+    /// Serves until it is dropped.
+    fn serve(self: Box<Self>, gate: Shared) -> BoxFuture<'static, ()>;
+}
+
+/// What the gate shares with what runs beside it.
+pub struct Shared {
+    /// Who verifies tokens.
+    pub identity: Arc<dyn IdentitySource>,
+    /// The live sessions.
+    pub sessions: Arc<Sessions>,
+    /// The gate's own certificate, where it has one.
+    pub tls: Option<Arc<dyn Acceptor>>,
+}
+
+/// Makes what runs beside a gate of this configuration, if that asks for any. An error says why the
+/// gate cannot start.
+pub type Opening = Box<dyn FnOnce(&Process) -> BoxFuture<'static, Result<Option<Box<dyn Beside>>, String>> + Send>;
