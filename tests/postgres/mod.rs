@@ -1,5 +1,6 @@
 //! PostgreSQL through the gate.
 
+mod approvals;
 mod killed;
 mod same_as_direct;
 mod tour;

@@ -45,7 +45,9 @@ pub(crate) fn check(config: &Path, args: &PolicyCheck, output: &mut Output) -> R
         let marks = if policy.approval.is_empty() {
             String::new()
         } else {
-            format!(" unless approved by {} of `{}`", policy.quorum.unwrap_or(1), policy.approval.join("`, `"))
+            // A permit counts when approved, a forbid when not.
+            let when = if policy.effect == "forbid" { "unless" } else { "once" };
+            format!(" {when} approved by {} of `{}`", policy.quorum.unwrap_or(1), policy.approval.join("`, `"))
         };
         output.line(format_args!("{:6} {id}{marks}  {place}", policy.effect))?;
     }

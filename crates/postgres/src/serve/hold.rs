@@ -21,8 +21,9 @@ impl Hold {
         let told = Report {
             // successful_completion, which PostgreSQL gives to its own notices
             code: "00000",
-            message: format!("this statement waits for an approval: {}", pending.reason()),
-            detail: Some(format!("ask {}, to be answered at {}", notice.id, notice.url)),
+            // Some drivers show this line and no other.
+            message: format!("this statement waits for an approval at {}: {}", notice.url, pending.reason()),
+            detail: Some(format!("it is ask {}", notice.id)),
             hint: Some("cancel it to withdraw the ask".into()),
         };
         write::report(notices, Severity::Notice, &told);

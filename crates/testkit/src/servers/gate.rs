@@ -121,6 +121,7 @@ struct Files {
     config: GateConfig,
     ports: Vec<u16>,
     admin: u16,
+    control: u16,
 }
 
 impl Gate {
@@ -130,7 +131,7 @@ impl Gate {
         let folder = tempfile::Builder::new().prefix("portcullis-gate-").tempdir()?;
         let certificates = Certificates::make(&folder.path().join("tls"), "gate", Account::caller())?;
         fs::create_dir(folder.path().join("policies"))?;
-        let mut files = Files { folder, binary, certificates, config, ports: Vec::new(), admin: 0 };
+        let mut files = Files { folder, binary, certificates, config, ports: Vec::new(), admin: 0, control: 0 };
         files.write_policies()?;
         let mut attempt = 1;
         loop {
@@ -173,6 +174,19 @@ impl Gate {
     /// The port of metrics and health.
     pub const fn admin_port(&self) -> u16 {
         self.files.admin
+    }
+
+    /// The URL of the control API.
+    pub fn control_url(&self) -> String {
+        format!("https://localhost:{}", self.files.control)
+    }
+
+    /// Runs a command of the binary that talks to the control API, as whom this token names.
+    pub fn control_command(&self, token: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.files.binary);
+        command.args(arguments).env("PORTCULLIS_CONTROL", self.control_url());
+        command.env("PORTCULLIS_TOKEN", token).env("PORTCULLIS_CA", self.authority());
+        command
     }
 
     /// The log so far, of all runs.
@@ -236,6 +250,7 @@ impl Files {
     fn choose_ports(&mut self) -> anyhow::Result<()> {
         self.ports = self.config.targets.iter().map(|_| free_port()).collect::<anyhow::Result<_>>()?;
         self.admin = free_port()?;
+        self.control = free_port()?;
         Ok(())
     }
 
@@ -245,12 +260,15 @@ impl Files {
         let mut text = format!(
             "[[identity.oidc]]\nname = \"demo\"\nissuer = \"{}\"\naudience = \"portcullis\"\n\n\
              [policy]\ndir = \"policies\"\n\n[recording]\ndir = \"recordings\"\n{}\n\
-             [tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\n[admin]\nlisten = \"127.0.0.1:{}\"\n\n{}\n",
+             [tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\n[admin]\nlisten = \"127.0.0.1:{}\"\n\n\
+             [control]\nlisten = \"127.0.0.1:{}\"\nurl = \"https://localhost:{}\"\noperators = [\"demo:dba\"]\n\n{}\n",
             config.issuer,
             config.recording,
             certificates.certificate().display(),
             certificates.key().display(),
             self.admin,
+            self.control,
+            self.control,
             config.more,
         );
         for (target, port) in config.targets.iter().zip(&self.ports) {
