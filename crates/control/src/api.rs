@@ -24,7 +24,10 @@ use crate::desk::{Desk, DeskError};
 const MAX_BODY: usize = 16 << 10;
 
 /// The most asks that one answer lists.
-const MAX_LISTED: u32 = 500;
+const MAX_LISTED: u32 = 200;
+
+/// How far the clocks of issuers may be ahead.
+const LEEWAY: Duration = Duration::from_secs(60);
 
 /// What the API stands on.
 #[derive(Clone)]
@@ -51,6 +54,7 @@ impl Api {
             .route("/v1/asks/{id}/deny", post(deny))
             .route("/v1/asks/{id}/revoke", post(revoke))
             .route("/v1/revocations", post(end_sessions))
+            .route("/asks/{id}", get(how_to_answer))
             .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "no-such-route", "there is nothing here") })
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .with_state(self)
@@ -179,7 +183,8 @@ impl FromRequestParts<Api> for Proven {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Failure> {
         let refused = |code, message: &str| Failure::new(StatusCode::UNAUTHORIZED, code, message);
-        let told = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let mut told = parts.headers.get_all(header::AUTHORIZATION).iter();
+        let told = told.next().filter(|_| told.next().is_none()).and_then(|value| value.to_str().ok());
         let token =
             told.and_then(|told| told.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let Some((_, token)) = token else { return Err(refused("no-token", "show a bearer token")) };
@@ -207,9 +212,11 @@ impl Proven {
 
     /// An answer wants a human who has just shown who they are.
     fn answers(&self, api: &Api) -> Result<Person, Failure> {
-        let age = self.0.authenticated.and_then(|then| SystemTime::now().duration_since(then).ok());
-        // A login in the future is one by a clock that is ahead.
-        let fresh = self.0.authenticated.is_some() && age.is_none_or(|age| age <= api.max_login_age);
+        let now = SystemTime::now();
+        let fresh = self.0.authenticated.is_some_and(|then| match now.duration_since(then) {
+            Ok(age) => age <= api.max_login_age,
+            Err(ahead) => ahead.duration() <= LEEWAY,
+        });
         if fresh { Ok(self.person()) } else { Err(DeskError::from(Unanswerable::StaleLogin).into()) }
     }
 }
@@ -229,6 +236,17 @@ async fn list(
     let states = filter.state.map_or_else(|| State::ALL.to_vec(), |state| vec![state]);
     let asks = api.desk.list(&who.person(), &states, MAX_LISTED).await.map_err(DeskError::from)?;
     Ok(Json(Listed { asks: asks.into_iter().map(Shown::from).collect() }))
+}
+
+/// What the link that waiting clients are shown leads to: it says nothing of any ask, for nobody has
+/// shown who they are yet.
+async fn how_to_answer(Path(id): Path<String>) -> String {
+    let id: String = id.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+    format!(
+        "Somebody waits for a human's answer. With a token of your identity provider in PORTCULLIS_TOKEN and\n\
+         this address in PORTCULLIS_CONTROL:\n\n    portcullis show {id}\n    \
+         portcullis approve {id} --reason '...'\n    portcullis deny {id} --reason '...'\n"
+    )
 }
 
 async fn show(Shared(api): Shared<Api>, who: Proven, Path(id): Path<String>) -> Result<Json<Shown>, Failure> {
@@ -298,6 +316,9 @@ async fn end_sessions(
         Ends::Identity { issuer, subject } => Revocation::Identity { issuer, subject },
     };
     let sessions = api.sessions.revoke(&what);
+    if let Revocation::Identity { issuer, subject } = &what {
+        api.desk.revoke_all(issuer, subject, &who.person()).await.map_err(DeskError::from)?;
+    }
     tracing::info!(by = who.0.name(), what = ?what, sessions, "sessions were revoked");
     Ok(Json(Ended { sessions }))
 }

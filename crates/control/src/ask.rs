@@ -122,9 +122,9 @@ pub struct Answer {
 /// What an approval needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// Each entry must be satisfied by a member of one of its groups.
+    /// Each entry must be satisfied by members of its groups.
     pub groups: Vec<Vec<String>>,
-    /// How many distinct humans must say yes.
+    /// How many distinct humans must say yes for each entry.
     pub quorum: u32,
 }
 
@@ -236,7 +236,7 @@ impl Ask {
         if by.workload || !by.actors.is_empty() {
             return Err(Unanswerable::NotHuman);
         }
-        if by.is_same(&self.requester) {
+        if by.is_same(&self.requester) || self.requester.actors.contains(&by.subject) {
             return Err(Unanswerable::OwnAsk);
         }
         if !self.terms.groups.iter().any(|groups| by.is_in(groups)) {
@@ -259,11 +259,12 @@ impl Ask {
         Ok(())
     }
 
-    /// Whether enough humans of every group that is needed have said yes.
+    /// Whether enough humans have said yes for every policy that asks: each gets its whole quorum from
+    /// its own groups.
     fn is_satisfied(&self) -> bool {
-        let yes = || self.answers.iter().filter(|answer| answer.yes);
-        yes().count() >= usize::try_from(self.terms.quorum).unwrap_or(usize::MAX)
-            && self.terms.groups.iter().all(|groups| yes().any(|answer| answer.by.is_in(groups)))
+        let quorum = usize::try_from(self.terms.quorum).unwrap_or(usize::MAX);
+        let of = |groups: &[String]| self.answers.iter().filter(|said| said.yes && said.by.is_in(groups)).count();
+        !self.terms.groups.is_empty() && self.terms.groups.iter().all(|groups| of(groups) >= quorum)
     }
 
     /// Every group whose members may answer, each once.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use portcullis_core::approval;
 use portcullis_core::clock::{Clock, unix_micros};
 use portcullis_core::policy::Decision;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::ask::{Answer, Ask, Person, State, Terms, Unanswerable};
 use crate::store::{Store, StoreError};
@@ -17,8 +17,8 @@ use crate::store::{Store, StoreError};
 const MAX_OPEN: usize = 10_000;
 const MAX_OWN: usize = 100;
 
-/// The longest statement that is asked about, in bytes: a human has to read it.
-const MAX_STATEMENT: usize = 1 << 20;
+/// The longest statement that is asked about with its values, in bytes: a human has to read it.
+const MAX_READ: usize = 64 << 10;
 
 /// What can go wrong when an ask is changed.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,8 @@ pub struct Desk {
     open: Mutex<Open>,
     /// Asks change one at a time.
     turn: tokio::sync::Mutex<()>,
+    /// Somebody has left.
+    left: Notify,
 }
 
 #[derive(Default)]
@@ -54,6 +56,8 @@ struct Entry {
     ask: Ask,
     waiters: usize,
     stored: bool,
+    /// The last client that waited for it has gone.
+    abandoned: bool,
     changed: watch::Sender<State>,
 }
 
@@ -80,7 +84,13 @@ impl Desk {
         for ask in store.latest(&[State::Pending, State::Approved], most).await? {
             open.asks.insert(ask.id.clone(), Entry::new(ask, true));
         }
-        Ok(Arc::new(Self { store, clock, open: Mutex::new(open), turn: tokio::sync::Mutex::default() }))
+        Ok(Arc::new(Self {
+            store,
+            clock,
+            open: Mutex::new(open),
+            turn: tokio::sync::Mutex::default(),
+            left: Notify::new(),
+        }))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
@@ -94,7 +104,7 @@ impl Desk {
     /// Puts an ask, or joins the open one about the same thing. An error is for the operator.
     pub(crate) fn put(self: &Arc<Self>, asked: &approval::Ask<'_>) -> Result<Place, &'static str> {
         let Decision::AskFirst(terms) = &asked.ruling.decision else { return Err("nothing is to be asked") };
-        if asked.statement.len() > MAX_STATEMENT {
+        if asked.statement.len().saturating_add(asked.values.len()) > MAX_READ {
             return Err("the statement is too long for anybody to read");
         }
         let requester = Person::from(&asked.subject.identity);
@@ -104,6 +114,7 @@ impl Desk {
         let same = |entry: &&mut Entry| entry.ask.fingerprint == fingerprint && entry.ask.expires > now;
         if let Some(entry) = open.asks.values_mut().filter(|entry| entry.ask.state.is_open()).find(same) {
             entry.waiters = entry.waiters.saturating_add(1);
+            entry.abandoned = false;
             let ttl = Duration::from_micros(entry.ask.expires.saturating_sub(now));
             return Ok(Place::new(self, &entry.ask.id, entry.changed.subscribe(), ttl));
         }
@@ -155,15 +166,40 @@ impl Desk {
         Ok(ask)
     }
 
-    /// Ends what is over by the clock on the wall. Call this about every second.
-    pub async fn expire(&self) -> Result<(), StoreError> {
-        let now = self.now();
-        let over = |entry: &&Entry| entry.stored && entry.ask.expires <= now && entry.ask.state.is_open();
-        let due: Vec<String> = self.lock().asks.values().filter(over).map(|entry| entry.ask.id.clone()).collect();
-        for id in due {
-            self.end(&id, State::Expired).await?;
+    /// Takes back whatever an identity has asked for and not done yet.
+    pub async fn revoke_all(&self, issuer: &str, subject: &str, by: &Person) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        let theirs = |entry: &&Entry| entry.ask.requester.issuer == issuer && entry.ask.requester.subject == subject;
+        let asks: Vec<Ask> = self.lock().asks.values().filter(theirs).map(|entry| entry.ask.clone()).collect();
+        for mut ask in asks.into_iter().filter(|ask| ask.state.is_open()) {
+            let reason = String::from("the sessions of whoever asked were ended");
+            ask.answers.push(Answer { by: by.clone(), yes: false, reason, at: self.now() });
+            ask.state = State::Revoked;
+            self.keep(ask).await?;
         }
         Ok(())
+    }
+
+    /// Ends what is over by the clock on the wall, and what nobody waits for any more.
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut due = Vec::new();
+        for entry in self.lock().asks.values().filter(|entry| entry.stored && entry.ask.state.is_open()) {
+            if entry.ask.expires <= now {
+                due.push((entry.ask.id.clone(), State::Expired));
+            } else if entry.abandoned && entry.ask.state == State::Pending {
+                due.push((entry.ask.id.clone(), State::Withdrawn));
+            }
+        }
+        for (id, state) in due {
+            self.end(&id, state).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until somebody has left.
+    pub(crate) async fn someone_left(&self) {
+        self.left.notified().await;
     }
 
     /// From now on nothing is withdrawn: the gate goes away, and clients may come back to the next.
@@ -175,6 +211,11 @@ impl Desk {
     async fn end(&self, id: &str, state: State) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
         let Some(mut ask) = self.current(id).filter(|ask| ask.state.is_open()) else { return Ok(()) };
+        // Somebody may have come or answered since it was found to be abandoned.
+        let still = self.lock().asks.get(id).is_some_and(|entry| entry.abandoned);
+        if state == State::Withdrawn && !(still && ask.state == State::Pending) {
+            return Ok(());
+        }
         ask.state = state;
         self.keep(ask).await
     }
@@ -211,49 +252,31 @@ impl Desk {
     /// Uses an approval, if nobody has. The use is stored before it counts.
     async fn take(&self, id: &str) -> Result<Option<Vec<String>>, StoreError> {
         let _turn = self.turn.lock().await;
-        let now = self.now();
-        let Some(mut ask) = self.current(id).filter(|ask| ask.state == State::Approved && ask.expires > now) else {
-            return Ok(None);
-        };
+        let (now, closing) = (self.now(), self.lock().closing);
+        let usable = |ask: &Ask| ask.state == State::Approved && ask.expires > now;
+        // A gate that goes away does nothing more; whoever asks the next one finds the approval there.
+        let Some(mut ask) = self.current(id).filter(|ask| usable(ask) && !closing) else { return Ok(None) };
         ask.state = State::Used;
         let said = ask.said();
         self.keep(ask).await?;
         Ok(Some(said))
     }
 
-    /// One client waits no longer. The last one to go withdraws what nobody has decided.
-    fn leave(self: &Arc<Self>, id: &str) {
-        let withdrawn = {
-            let mut open = self.lock();
-            let closing = open.closing;
-            let Some(entry) = open.asks.get_mut(id) else { return };
-            entry.waiters = entry.waiters.saturating_sub(1);
-            if entry.waiters > 0 {
-                return;
-            }
-            match (entry.ask.state, entry.stored) {
-                // Nobody was ever shown it.
-                (_, false) => {
-                    open.asks.remove(id);
-                    false
-                }
-                (state, true) if !state.is_open() => {
-                    open.asks.remove(id);
-                    false
-                }
-                (state, true) => state == State::Pending && !closing,
-            }
-        };
-        if withdrawn && let Ok(handle) = tokio::runtime::Handle::try_current() {
-            let (desk, id) = (Arc::clone(self), id.to_owned());
-            handle.spawn(async move {
-                if desk.lock().asks.get(&id).is_some_and(|entry| entry.waiters > 0) {
-                    return;
-                }
-                if let Err(why) = desk.end(&id, State::Withdrawn).await {
-                    tracing::error!(ask = id, error = %why, "an ask that nobody waits for could not be withdrawn");
-                }
-            });
+    /// One client waits no longer. The last one to go leaves what nobody has decided to the sweep.
+    fn leave(&self, id: &str) {
+        let mut open = self.lock();
+        let closing = open.closing;
+        let Some(entry) = open.asks.get_mut(id) else { return };
+        entry.waiters = entry.waiters.saturating_sub(1);
+        if entry.waiters > 0 {
+            return;
+        }
+        if entry.stored && entry.ask.state.is_open() {
+            entry.abandoned = !closing;
+            self.left.notify_one();
+        } else {
+            // It is over, or nobody was ever shown it.
+            open.asks.remove(id);
         }
     }
 }
@@ -261,7 +284,7 @@ impl Desk {
 impl Entry {
     fn new(ask: Ask, stored: bool) -> Self {
         let changed = watch::Sender::new(ask.state);
-        Self { ask, waiters: 0, stored, changed }
+        Self { ask, waiters: 0, stored, abandoned: false, changed }
     }
 }
 
@@ -278,7 +301,7 @@ impl Place {
     /// the clock on the wall is moved meanwhile.
     pub(crate) async fn verdict(mut self) -> approval::Verdict {
         use approval::Verdict;
-        const GONE: &str = "the approval was used by another client that asked the same, or has expired";
+        const GONE: &str = "the approval was used by another client, has expired, or the gate is shutting down";
         let lost = |why: &StoreError| {
             tracing::error!(error = %why, "an ask is lost");
             Verdict::Lost(String::from("the approvals cannot be stored"))

@@ -125,11 +125,15 @@ impl Control {
     }
 }
 
+/// Ends asks as their time comes.
 async fn tick(desk: Arc<Desk>) {
     let mut ticks = tokio::time::interval(TICK);
     loop {
-        ticks.tick().await;
-        if let Err(why) = desk.expire().await {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = desk.someone_left() => {}
+        }
+        if let Err(why) = desk.sweep().await {
             tracing::error!(error = %why, "asks that are over could not be ended");
         }
     }

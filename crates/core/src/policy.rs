@@ -129,7 +129,7 @@ impl Decision {
 pub struct Terms {
     /// Each entry must be satisfied by members of one of its groups.
     pub groups: Vec<Vec<String>>,
-    /// How many distinct humans must say yes.
+    /// How many distinct humans must say yes for each entry.
     pub quorum: u32,
     /// How long the ask stays open.
     pub ttl: Duration,

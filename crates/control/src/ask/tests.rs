@@ -87,12 +87,28 @@ fn quorum_is_of_distinct_humans() {
 }
 
 #[test]
-fn every_policy_that_asks_needs_one_of_its_own_groups() {
+fn every_policy_that_asks_has_its_quorum_of_its_own_groups() {
     let mut ask = ask(&[&["dba", "sre"], &["security"]], 1);
     ask.answer(yes(person("dana", &["sre"]))).unwrap();
     assert_eq!(ask.state, State::Pending);
     ask.answer(yes(person("sam", &["security"]))).unwrap();
     assert_eq!(ask.state, State::Approved);
+    let mut ask = self::ask(&[&["dba"], &["security"]], 2);
+    for (who, state) in [
+        (person("dana", &["dba"]), State::Pending),
+        (person("sam", &["security"]), State::Pending),
+        (person("both", &["dba", "security"]), State::Approved),
+    ] {
+        ask.answer(yes(who)).unwrap();
+        assert_eq!(ask.state, state);
+    }
+}
+
+#[test]
+fn whoever_acts_for_the_requester_does_not_answer() {
+    let mut ask = ask(&[&["dba"]], 1);
+    ask.requester.actors = vec!["helper".into()];
+    assert_eq!(ask.answer(yes(person("helper", &["dba"]))), Err(Unanswerable::OwnAsk));
 }
 
 #[test]

@@ -191,11 +191,11 @@ async fn clock_on_the_wall_ends_it_wherever_it_is_moved() {
     let waiting = tokio::spawn(place.verdict());
     room.until(&id, State::Pending).await;
     room.clock.forward(59);
-    room.desk.expire().await.unwrap();
+    room.desk.sweep().await.unwrap();
     assert_eq!(room.state(&id).await, State::Pending);
     room.clock.forward(1);
     assert!(matches!(room.yes(&id).await, Err(DeskError::Unanswerable(Unanswerable::Expired))));
-    room.desk.expire().await.unwrap();
+    room.desk.sweep().await.unwrap();
     assert_eq!(waiting.await.unwrap(), Verdict::Expired);
     room.clock.back(60);
     assert!(matches!(room.yes(&id).await, Err(DeskError::Unanswerable(Unanswerable::Over(State::Expired)))));
@@ -219,10 +219,13 @@ async fn last_client_to_go_withdraws_the_ask() {
     let waiting = tokio::spawn(one.verdict());
     room.until(&id, State::Pending).await;
     drop(other);
-    tokio::task::yield_now().await;
+    room.desk.sweep().await.unwrap();
     assert_eq!(room.state(&id).await, State::Pending);
     waiting.abort();
-    room.until(&id, State::Withdrawn).await;
+    assert!(waiting.await.is_err());
+    room.desk.someone_left().await;
+    room.desk.sweep().await.unwrap();
+    assert_eq!(room.state(&id).await, State::Withdrawn);
     assert!(matches!(room.yes(&id).await, Err(DeskError::Unanswerable(Unanswerable::Over(State::Withdrawn)))));
 }
 
@@ -270,6 +273,35 @@ async fn approval_that_nobody_used_can_be_taken_back() {
         Err(DeskError::Unanswerable(Unanswerable::Over(State::Revoked)))
     ));
     assert_ne!(room.put(1).id(), id);
+}
+
+#[tokio::test]
+async fn gate_that_goes_away_leaves_the_approval_for_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = at(folder.path()).await;
+    let place = first.put(1);
+    let id = place.id().to_owned();
+    let waiting = tokio::spawn(place.verdict());
+    first.until(&id, State::Pending).await;
+    first.desk.close();
+    first.yes(&id).await.unwrap();
+    assert!(matches!(waiting.await.unwrap(), Verdict::Lost(_)));
+    first.desk.sweep().await.unwrap();
+    drop(first);
+    let second = at(folder.path()).await;
+    assert!(approved(&second.put(1).verdict().await));
+}
+
+#[tokio::test]
+async fn asks_of_a_revoked_identity_are_revoked() {
+    let room = room().await;
+    let (theirs, others) = (room.put(1), room.put_as("other", 2, 1).unwrap());
+    room.desk.begin(theirs.id()).await.unwrap();
+    room.desk.begin(others.id()).await.unwrap();
+    room.desk.revoke_all("https://id.example.com", "vendor", &dba("dana")).await.unwrap();
+    assert_eq!(room.state(theirs.id()).await, State::Revoked);
+    assert_eq!(room.state(others.id()).await, State::Pending);
+    assert!(matches!(theirs.verdict().await, Verdict::Denied(why) if why.contains("dana")));
 }
 
 #[tokio::test]

@@ -36,15 +36,14 @@ impl Sqlite {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
+        make(path).map_err(failed)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             // An answer that was acknowledged survives the death of the machine.
             .synchronous(SqliteSynchronous::Full);
         // One connection: every change waits for the disk anyway, and none ever finds the file busy.
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(failed)?;
-        only_ours(path).map_err(failed)?;
         let store = Self(pool);
         store.migrate().await.map_err(failed)?;
         Ok(store)
@@ -67,10 +66,11 @@ impl Sqlite {
     }
 }
 
-/// Statements can hold what nobody else on the machine may read.
-fn only_ours(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+/// Makes the file where it is missing. Statements can hold what nobody else on the machine may read;
+/// the files that SQLite puts beside it get the permissions of this one.
+fn make(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
 }
 
 fn read(row: &SqliteRow) -> Result<Ask, StoreError> {

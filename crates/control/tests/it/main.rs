@@ -298,6 +298,22 @@ async fn operators_end_sessions_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn link_of_a_notice_says_how_to_answer_and_nothing_else() {
+    let plane = Plane::start().await;
+    let (id, _waiting) = plane.asked(1, 1).await;
+    let page = plane.client.get(format!("http://{}/asks/{id}", plane.address)).send().await.unwrap();
+    let said = page.text().await.unwrap();
+    assert!(said.contains(&format!("portcullis approve {id} --reason")) && !said.contains("DELETE"), "{said}");
+}
+
+#[tokio::test]
+async fn request_with_two_tokens_is_of_nobody() {
+    let plane = Plane::start().await;
+    let request = plane.client.get(format!("http://{}/v1/asks", plane.address)).bearer_auth("eve").bearer_auth("dana");
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn connection_that_says_nothing_does_not_keep_others_out() {
     let plane = Plane::start().await;
     let mut silent = Vec::new();
