@@ -5,6 +5,7 @@
 mod pending;
 mod session;
 mod shared;
+mod views;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub(crate) use shared::Shared;
 use crate::approval::Approvals;
 use crate::clock::{Clock, unix_micros};
 use crate::identity::{IdentityError, IdentitySource, Proof};
+use crate::masking::Rules;
 use crate::policy::{Policy, Subject};
 use crate::recording::{Opening, Recorder};
 use crate::refusal::{Refusal, Unidentified};
@@ -54,6 +56,8 @@ pub struct TargetSpec {
     pub max_age: Duration,
     /// Whether the end of the token ends the session.
     pub end_with_token: bool,
+    /// What is masked in its replies, for whom policy does not reveal it.
+    pub masking: Rules,
     /// How to reach it.
     pub connector: Arc<dyn Connector>,
 }
@@ -110,8 +114,8 @@ impl Gate {
         let ends = deadline(opened, self.target.max_age, token_end);
         let ending = self.ports.sessions.enter(recording.id(), &subject.identity, ends);
         let first = *ending.borrow();
-        let session =
-            Session::new(Shared::new(self.ports.clone(), subject, recording, ending), Arc::clone(&self.target));
+        let shared = Shared::new(self.ports.clone(), subject, recording, ending, self.target.masking.clone());
+        let session = Session::new(shared, Arc::clone(&self.target));
         match first {
             Ending::NotYet => Ok(session),
             Ending::Finish(reason) | Ending::Now(reason) => Err(Refusal::Ended(reason)),

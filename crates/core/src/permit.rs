@@ -7,7 +7,8 @@ use std::time::SystemTime;
 
 use crate::clock::unix_micros;
 use crate::gate::Shared;
-use crate::masking::{Field, Masked};
+use crate::masking::view::Counts;
+use crate::masking::{Field, Masked, View};
 use crate::recording::{Event, Status};
 use crate::refusal::Refusal;
 use crate::sessions::EndReason;
@@ -18,6 +19,8 @@ pub struct Permit {
     session: Arc<Shared>,
     op: u64,
     since: SystemTime,
+    view: Option<Arc<View>>,
+    masked: Counts,
     finished: bool,
 }
 
@@ -37,8 +40,8 @@ pub struct Outcome<'a> {
 }
 
 impl Permit {
-    pub(crate) const fn new(session: Arc<Shared>, op: u64, since: SystemTime) -> Self {
-        Self { session, op, since, finished: false }
+    pub(crate) fn new(session: Arc<Shared>, op: u64, since: SystemTime, view: Option<Arc<View>>) -> Self {
+        Self { session, op, since, view, masked: Counts::default(), finished: false }
     }
 
     pub(crate) fn belongs_to(&self, session: &Arc<Shared>) -> bool {
@@ -50,9 +53,20 @@ impl Permit {
         self.op
     }
 
-    /// Shows a value of the reply as the client and the record may see it.
-    pub fn mask<'v>(&mut self, field: &Field<'_>, value: &'v [u8]) -> Masked<'v> {
-        if field.tags.is_empty() { Masked::clear(value) } else { Masked::redacted() }
+    /// What is hidden from this session, by the policies that decided this operation; `None` where
+    /// nothing is, so that replies need not be looked at.
+    pub const fn view(&self) -> Option<&Arc<View>> {
+        self.view.as_ref()
+    }
+
+    /// Shows a value of the reply as the client and the record may see it, and counts it where it
+    /// is masked. `value` is the value's text form wherever it may be shown in part: it is looked
+    /// at, hashed and cut as that, so that the same value has the same hash in every encoding.
+    pub fn mask<'v>(&mut self, field: &Field, value: &'v [u8]) -> Masked<'v> {
+        match &self.view {
+            Some(view) => view.mask(field, value, &mut self.masked),
+            None => Masked::clear(value),
+        }
     }
 
     /// Waits until the session must stop at once, and says why.
@@ -68,6 +82,7 @@ impl Permit {
 
     fn record(&self, outcome: &Outcome<'_>) -> Result<(), Refusal> {
         let now = self.session.now();
+        let masked = self.view.iter().flat_map(|view| view.named(&self.masked));
         self.session.append(
             now,
             &Event::Outcome {
@@ -78,6 +93,7 @@ impl Permit {
                 rows: outcome.rows,
                 bytes: outcome.bytes,
                 micros: unix_micros(now).saturating_sub(unix_micros(self.since)),
+                masked: masked.map(|(tag, count)| (tag.name().into(), count)).collect(),
             },
         )
     }

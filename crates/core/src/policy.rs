@@ -152,6 +152,12 @@ pub struct Ruling {
 pub trait Policy: Send + Sync {
     /// Decides. Never fails: whatever goes wrong is a Deny that says so.
     fn decide(&self, question: &Question<'_>) -> Arc<Ruling>;
+
+    /// Decides, and says whether the same question gets the same answer for as long as the ruling's
+    /// revision is in use. Where that is not known, the answer holds for this moment alone.
+    fn decide_lasting(&self, question: &Question<'_>) -> (Arc<Ruling>, bool) {
+        (self.decide(question), false)
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,10 @@ pub trait Protocol: Send + Sync + Sized + 'static {
     /// The words that it adds to the policy language.
     const VOCABULARY: &'static Vocabulary;
 
+    /// Whether it puts every value of a target's replies through [`Permit::mask`](crate::permit::Permit::mask).
+    /// A configuration that asks for masking in front of a protocol that does not is refused.
+    const MASKS: bool = false;
+
     /// The protocol's own part of a target's configuration.
     type Config: DeserializeOwned + JsonSchema;
 

@@ -180,6 +180,7 @@ fn finish(recording: &dyn Recording, op: u64) {
         rows: 1,
         bytes: 27,
         micros: 35,
+        masked: std::collections::BTreeMap::new(),
     };
     recording.append(1_700_000_000_000_000 + op * 40 + 35, &outcome).unwrap();
 }

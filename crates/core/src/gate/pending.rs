@@ -90,7 +90,7 @@ impl Pending {
                 refused(&self.shared, self.op, now, &refusal)?;
                 Err(refusal)
             }
-            None => Ok(Shared::admit(&self.shared, self.op, now)),
+            None => Ok(Shared::admit(&self.shared, self.op, now, &self.ruling)),
         }
     }
 }

@@ -145,7 +145,7 @@ impl Session {
         match ruled {
             Err(refusal) => self.turn_away(op, now, refusal),
             Ok(ruling) => match ruling.decision {
-                Decision::Allow => Answer::Permit(Shared::admit(&self.shared, op, now)),
+                Decision::Allow => Answer::Permit(Shared::admit(&self.shared, op, now, &ruling)),
                 Decision::AskFirst(_) => self.ask(op, now, operation, ruling),
                 Decision::Deny => self.turn_away(op, now, Refusal::Denied(ruling)),
             },
@@ -257,6 +257,7 @@ pub(super) fn refused(shared: &Shared, op: u64, at: SystemTime, refusal: &Refusa
             rows: 0,
             bytes: 0,
             micros: 0,
+            masked: std::collections::BTreeMap::new(),
         },
     )?;
     shared.commit()

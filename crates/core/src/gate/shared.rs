@@ -7,8 +7,10 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
+use super::views::Views;
 use crate::clock::unix_micros;
 use crate::gate::Ports;
+use crate::masking::Rules;
 use crate::operation::Effects;
 use crate::permit::Permit;
 use crate::policy::{Question, Ruling, Subject};
@@ -25,6 +27,7 @@ pub(crate) struct Shared {
     /// Once the recorder has failed, nothing passes any more.
     unrecordable: AtomicBool,
     closing: Mutex<Option<String>>,
+    views: Views,
 }
 
 impl std::fmt::Debug for Shared {
@@ -39,6 +42,7 @@ impl Shared {
         subject: Subject,
         recording: Box<dyn Recording>,
         ending: watch::Receiver<Ending>,
+        masking: Rules,
     ) -> Arc<Self> {
         Arc::new(Self {
             ports,
@@ -48,6 +52,7 @@ impl Shared {
             operations: AtomicU64::new(0),
             unrecordable: AtomicBool::new(false),
             closing: Mutex::new(None),
+            views: Views::new(masking),
         })
     }
 
@@ -89,9 +94,11 @@ impl Shared {
         self.ports.policy.decide(&Question { subject: &self.subject, effects, now })
     }
 
-    /// The one place where permits are made. The caller has recorded the decision.
-    pub(super) fn admit(session: &Arc<Self>, op: u64, since: SystemTime) -> Permit {
-        Permit::new(Arc::clone(session), op, since)
+    /// The one place where permits are made. The caller has recorded the decision, which is `ruling`.
+    pub(super) fn admit(session: &Arc<Self>, op: u64, since: SystemTime, ruling: &Ruling) -> Permit {
+        let policy = &*session.ports.policy;
+        let view = session.views.of(policy, &session.subject, &ruling.revision, since);
+        Permit::new(Arc::clone(session), op, since, view)
     }
 
     pub(crate) fn append(&self, at: SystemTime, event: &Event<'_>) -> Result<(), Refusal> {

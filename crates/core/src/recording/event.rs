@@ -1,6 +1,7 @@
 //! The events of a recording, in the form in which they are stored: one JSON object a line.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -91,6 +92,10 @@ pub enum Event<'a> {
         bytes: u64,
         /// Microseconds from the decision to here.
         micros: u64,
+        /// How many values were masked in what the client got and in `message`, by tag. A value
+        /// with several tags counts under each.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        masked: BTreeMap<Cow<'a, str>, u64>,
     },
     /// Some events could not be recorded, and the target's configuration allows that.
     Gap {

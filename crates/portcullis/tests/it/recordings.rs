@@ -53,6 +53,7 @@ fn recorded() -> (Folder, PathBuf) {
             rows: 0,
             bytes: 0,
             micros: 0,
+            masked: std::collections::BTreeMap::new(),
         },
         Event::Closed { reason: "the client left".into(), operations: 1 },
     ];

@@ -121,6 +121,7 @@ fn planned(config: &Config, entry: &TargetEntry, kinds: &[Kind]) -> Result<Plann
         family: kind.vocabulary.family,
         max_age: session.max_age,
         end_with_token: session.end_with_token,
+        masking: portcullis_core::masking::Rules::none(),
         connector: Arc::new(connector),
     };
     Ok(Planned {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use portcullis_core::clock::SystemClock;
 use portcullis_core::gate::{Gate, Ports, TargetSpec};
+use portcullis_core::masking::Rules;
 use portcullis_core::protocol::{Client, Protocol};
 use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::BoxStream;
@@ -39,6 +40,9 @@ pub struct FakeGate {
     pub sessions: Arc<Sessions>,
     /// Hands out pipes to a scripted target.
     pub connector: Arc<FakeConnector>,
+    /// What is masked; nothing until told otherwise. [`FakePolicy`] reveals it until it is told to
+    /// deny `reveal`.
+    pub masking: Rules,
 }
 
 impl FakeGate {
@@ -51,6 +55,7 @@ impl FakeGate {
             recorder: Arc::default(),
             sessions: Arc::default(),
             connector: Arc::new(connector),
+            masking: Rules::none(),
         }
     }
 
@@ -71,6 +76,7 @@ impl FakeGate {
             family: P::VOCABULARY.family,
             max_age: Duration::from_secs(3_600),
             end_with_token: false,
+            masking: self.masking.clone(),
             connector: self.connector.clone(),
         };
         Gate::new(ports, Arc::new(target), Ipv4Addr::LOCALHOST.into())

@@ -106,6 +106,7 @@ fn finish(recording: &dyn Recording, op: u64) -> Result<(), RecordError> {
         rows: 1,
         bytes: 20,
         micros: 300,
+        masked: std::collections::BTreeMap::new(),
     };
     recording.append(1_000_000 + op, &outcome)
 }
