@@ -18,6 +18,8 @@ pub mod rules;
 pub mod style;
 pub mod tag;
 pub mod tags;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 pub use detect::Detector;

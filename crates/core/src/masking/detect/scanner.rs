@@ -1,10 +1,22 @@
 //! One pass over a text for everything that is looked for.
+//!
+//! Digits and `@` are found by their bytes, secrets by the words that they begin with; the detectors
+//! look only there. Own expressions have a pass to themselves. Each look is bounded, so the cost
+//! grows with the length of the text and with nothing else.
 
 use std::ops::Range;
 
-use super::Detector;
+use aho_corasick::{AhoCorasick, Input, MatchKind};
+
+use super::own::Own;
+use super::run::Run;
+use super::secrets::{WORDS, secret};
+use super::{Detector, card, email, iban, national, phone};
 use crate::masking::Tags;
 use crate::masking::rules::RulesError;
+
+/// Bytes that are passed over together where none of them can begin anything.
+const STRIDE: usize = 32;
 
 /// Something that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,32 +27,144 @@ pub(in crate::masking) struct Finding {
 
 /// Everything that is looked for.
 pub(in crate::masking) struct Scanner {
-    own: Vec<(regex_automata::meta::Regex, Tags)>,
+    numbers: Vec<(Number, Tags)>,
+    emails: Tags,
+    words: Option<AhoCorasick>,
+    secrets: Vec<Tags>,
+    own: Option<Own>,
 }
+
+/// A detector that begins at a run of digits.
+type Number = fn(Run<'_>) -> Option<Range<usize>>;
 
 impl Scanner {
     pub(in crate::masking) fn new(
-        _detectors: &[(Detector, Tags)],
+        detectors: &[(Detector, Tags)],
         patterns: &[(&str, Tags)],
     ) -> Result<Self, RulesError> {
-        let mut own = Vec::new();
-        for (index, (pattern, tags)) in patterns.iter().enumerate() {
-            let regex = regex_automata::meta::Regex::new(pattern)
-                .map_err(|why| RulesError::Pattern { index, what: why.to_string() })?;
-            own.push((regex, *tags));
-        }
-        Ok(Self { own })
+        let tags_of = |wanted: Detector| {
+            detectors.iter().filter(|(detector, _)| *detector == wanted).map(|(_, tags)| *tags).collect::<Tags>()
+        };
+        let numbers = detectors.iter().filter_map(|(detector, tags)| Some((number(*detector)?, *tags))).collect();
+        let looked_for = WORDS.iter().map(|(word, detector)| (*word, tags_of(*detector)));
+        let (words, secrets): (Vec<_>, Vec<_>) = looked_for.filter(|(_, tags)| !tags.is_empty()).unzip();
+        let words =
+            (!words.is_empty()).then(|| AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words));
+        let words = words.transpose().map_err(|why| RulesError::Whole(why.to_string()))?;
+        Ok(Self { numbers, emails: tags_of(Detector::Email), words, secrets, own: Own::new(patterns)? })
     }
 
     /// What is found of the hidden tags: in order, and none within another.
     pub(in crate::masking) fn find(&self, text: &[u8], hidden: Tags) -> Vec<Finding> {
         let mut found = Vec::new();
-        for (regex, tags) in &self.own {
-            if !tags.intersection(hidden).is_empty() {
-                found.extend(regex.find_iter(text).map(|one| Finding { range: one.range(), tags: *tags }));
-            }
+        self.find_shapes(text, hidden, &mut found);
+        self.find_secrets(text, hidden, &mut found);
+        if let Some(own) = &self.own {
+            own.find(text, hidden, &mut found);
         }
-        found.sort_by_key(|one| one.range.start);
+        if found.len() > 1 {
+            found = apart(found);
+        }
         found
     }
+
+    fn find_shapes(&self, text: &[u8], hidden: Tags, found: &mut Vec<Finding>) {
+        let emails = self.emails.intersection(hidden);
+        let numbers = self.numbers.iter().any(|(_, tags)| !tags.intersection(hidden).is_empty());
+        if emails.is_empty() && !numbers {
+            return;
+        }
+        let mut at = 0;
+        while let Some(begin) = next_anchor(text, at) {
+            if text.get(begin) == Some(&b'@') {
+                at = begin + 1;
+                if !emails.is_empty()
+                    && let Some(range) = email::email(text, begin)
+                {
+                    found.push(Finding { range, tags: emails });
+                }
+            } else {
+                let run = Run::at(text, begin);
+                at = run.end;
+                self.find_numbers(run, hidden, found);
+            }
+        }
+    }
+
+    fn find_numbers(&self, run: Run<'_>, hidden: Tags, found: &mut Vec<Finding>) {
+        for (number, tags) in &self.numbers {
+            if !tags.intersection(hidden).is_empty()
+                && let Some(range) = number(run)
+            {
+                found.push(Finding { range, tags: *tags });
+            }
+        }
+    }
+
+    fn find_secrets(&self, text: &[u8], hidden: Tags, found: &mut Vec<Finding>) {
+        let Some(words) = &self.words else { return };
+        let mut at = 0;
+        while let Some(word) = words.find(Input::new(text).range(at..)) {
+            at = word.end();
+            let tags = self.secrets.get(word.pattern().as_usize()).copied().unwrap_or_default();
+            if !tags.intersection(hidden).is_empty()
+                && let Some(range) = secret(text, word.range())
+            {
+                // A secret is looked at once, whatever words are within it.
+                at = at.max(range.end);
+                found.push(Finding { range, tags });
+            }
+        }
+    }
+}
+
+/// The detectors of numbers.
+fn number(detector: Detector) -> Option<Number> {
+    Some(match detector {
+        Detector::Card => card::card,
+        Detector::Iban => iban::iban,
+        Detector::Phone => phone::phone,
+        Detector::UsSsn => national::us_ssn,
+        Detector::EsDni => national::es_dni,
+        Detector::FrNir => national::fr_nir,
+        Detector::BrCpf => national::br_cpf,
+        Detector::PlPesel => national::pl_pesel,
+        Detector::FiHetu => national::fi_hetu,
+        Detector::InAadhaar => national::in_aadhaar,
+        Detector::SePersonnummer => national::se_personnummer,
+        Detector::Email
+        | Detector::Jwt
+        | Detector::PrivateKey
+        | Detector::AwsKey
+        | Detector::GcpKey
+        | Detector::GithubToken => return None,
+    })
+}
+
+/// The next digit or `@` from `at` on.
+fn next_anchor(text: &[u8], mut at: usize) -> Option<usize> {
+    let is_anchor = |byte: &u8| byte.is_ascii_digit() || *byte == b'@';
+    // Without an early exit the comparison of a whole stride is a few instructions.
+    while let Some(stride) = text.get(at..at + STRIDE)
+        && !stride.iter().fold(false, |any, byte| any | is_anchor(byte))
+    {
+        at += STRIDE;
+    }
+    text.get(at..)?.iter().position(is_anchor).map(|more| at + more)
+}
+
+/// Findings in order; those that overlap become one with the tags of all.
+fn apart(mut found: Vec<Finding>) -> Vec<Finding> {
+    found.sort_by_key(|one| (one.range.start, std::cmp::Reverse(one.range.end)));
+    let mut apart: Vec<Finding> = Vec::with_capacity(found.len());
+    for one in found {
+        match apart.last_mut() {
+            Some(last) if one.range.start < last.range.end => {
+                last.range.end = last.range.end.max(one.range.end);
+                last.tags |= one.tags;
+            }
+            _ => apart.push(one),
+        }
+    }
+    apart
 }
