@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod identity;
+pub mod masking;
 pub mod policy;
 pub mod recording;
 pub mod server;

@@ -44,18 +44,20 @@ impl Column {
     }
 }
 
-/// A pattern for a whole name.
+/// A pattern for a whole name, with `*` for any text and `?` for any character; ASCII case does not
+/// count.
 #[derive(Debug)]
-pub(super) struct Glob(Box<[u8]>);
+pub struct Glob(Box<[u8]>);
 
 impl Glob {
-    pub(super) fn new(pattern: &str) -> Self {
+    /// Reads a pattern. Every text is one.
+    pub fn new(pattern: &str) -> Self {
         Self(pattern.to_ascii_lowercase().into_bytes().into())
     }
 
     /// Whether the name matches. The last `*` alone is ever taken back, so the cost is bounded by
     /// the product of the lengths.
-    pub(super) fn matches(&self, name: &str) -> bool {
+    pub fn matches(&self, name: &str) -> bool {
         let name = name.as_bytes();
         let (mut at, mut wanted) = (0, 0);
         let mut star: Option<(usize, usize)> = None;

@@ -7,7 +7,7 @@
 //! is not known here, and neither is a value's encoding on the wire: what is masked here is the text
 //! form of a whole value.
 
-mod columns;
+pub mod columns;
 pub mod detect;
 pub mod field;
 mod json;
@@ -22,6 +22,7 @@ pub mod tags;
 mod tests;
 pub mod view;
 
+pub use columns::Glob;
 pub use detect::Detector;
 pub use field::{Field, Kind};
 pub use masked::Masked;

@@ -1,5 +1,7 @@
 //! `portcullis replay`: what happened in a session?
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use portcullis_core::identity::{Identity, Kind};
@@ -95,13 +97,14 @@ fn show(since: u64, began: u64, event: &Event<'_>, output: &mut Output) -> Resul
         Event::Answered { verdict, detail, .. } => {
             output.line(format_args!("{INDENT}{}: {}", visible::line(verdict), visible::line(detail)))
         }
-        Event::Outcome { status, message, code, rows, bytes, micros, .. } => {
+        Event::Outcome { status, message, code, rows, bytes, micros, masked, .. } => {
             let (tone, word) = outcome(*status);
             let word = output.toned(tone, word);
             let code = if code.is_empty() { String::new() } else { format!(" {}", visible::line(code)) };
             output.line(format_args!(
-                "{INDENT}{word}{code} after {}: {rows} rows, {bytes} bytes: {}",
+                "{INDENT}{word}{code} after {}: {rows} rows, {bytes} bytes{}: {}",
                 moment::length(*micros),
+                masked_counts(masked),
                 visible::line(message)
             ))
         }
@@ -118,6 +121,15 @@ fn show(since: u64, began: u64, event: &Event<'_>, output: &mut Output) -> Resul
             output.line(format_args!("closed +{} after {operations} operations: {reason}", moment::length(since)))
         }
     }
+}
+
+/// What was masked, by tag: `, masked: email 12, card 3`.
+fn masked_counts(masked: &BTreeMap<Cow<'_, str>, u64>) -> String {
+    if masked.is_empty() {
+        return String::new();
+    }
+    let counts: Vec<_> = masked.iter().map(|(tag, count)| format!("{} {count}", visible::line(tag))).collect();
+    format!(", masked: {}", counts.join(", "))
 }
 
 fn who(identity: &Identity) -> String {

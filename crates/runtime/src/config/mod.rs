@@ -48,6 +48,9 @@ pub struct Process {
     pub identity: Identity,
     /// Where the policies are.
     pub policy: crate::policy::PolicyConfig,
+    /// What is masked in the replies of targets.
+    #[serde(default)]
+    pub masking: Option<crate::masking::Config>,
     /// Where recordings go.
     #[serde(default)]
     pub recording: crate::recording::Config,
@@ -108,7 +111,12 @@ impl Config {
 
     /// A problem with one of the process's tables, such as `tls`.
     pub(crate) fn problem(&self, table: &str, message: impl Into<String>) -> Problem {
-        self.source.problem(self.places.get(table).cloned(), message)
+        self.source.problem(self.place(table), message)
+    }
+
+    /// Where a key of the process stands, by its dotted name.
+    pub(crate) fn place(&self, key: &str) -> Option<Range<usize>> {
+        self.places.get(key).cloned()
     }
 }
 

@@ -67,7 +67,7 @@ impl CedarPolicy {
     /// Answers a question and says why.
     pub fn explain(&self, question: &Question<'_>) -> Explanation {
         let rules = self.current.load();
-        let ruling = rules.decide(question);
+        let (ruling, _) = rules.decide(question);
         let effects = question.effects.list().iter().map(|effect| explained(&rules, question, effect)).collect();
         Explanation {
             revision: Arc::clone(&ruling.revision),

@@ -140,6 +140,10 @@ impl CedarPolicy {
 
 impl Policy for CedarPolicy {
     fn decide(&self, question: &Question<'_>) -> Arc<Ruling> {
+        self.current.load().decide(question).0
+    }
+
+    fn decide_lasting(&self, question: &Question<'_>) -> (Arc<Ruling>, bool) {
         self.current.load().decide(question)
     }
 }

@@ -81,18 +81,19 @@ impl Rules {
         })
     }
 
-    /// Decides, from memory where the same was asked before.
-    pub(super) fn decide(&self, question: &Question<'_>) -> Arc<Ruling> {
+    /// Decides, from memory where the same was asked before, and says whether the answer lasts as
+    /// long as the bundle.
+    pub(super) fn decide(&self, question: &Question<'_>) -> (Arc<Ruling>, bool) {
         let key = [*question.subject.digest(), *question.effects.digest()];
         if let Some(ruling) = self.rulings.get(&key) {
-            return ruling;
+            return (ruling, true);
         }
         let (ruling, lasts) = self.rule(question);
         let ruling = Arc::new(ruling);
         if lasts {
             self.rulings.put(key, Arc::clone(&ruling));
         }
-        ruling
+        (ruling, lasts)
     }
 
     /// Decides, and says whether the answer lasts as long as the bundle.

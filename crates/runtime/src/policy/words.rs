@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, Schema};
+use portcullis_core::masking::reveal;
 use portcullis_core::vocabulary::{ActionEntry, FactType, ResourceKind, TARGET, Vocabulary};
 
 use super::problem::{PolicyError, PolicyErrors};
@@ -67,9 +68,10 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// Joins vocabularies. Fails where two contradict each other or one contradicts itself.
+    /// Joins vocabularies, and the words of masking, which every target has. Fails where two contradict each other or one contradicts itself.
     pub(super) fn new(vocabularies: &[&'static Vocabulary]) -> Result<Self, PolicyErrors> {
-        let families = distinct(vocabularies)?;
+        let vocabularies: Vec<_> = vocabularies.iter().copied().chain([reveal::VOCABULARY]).collect();
+        let families = distinct(&vocabularies)?;
         let parents = parents(&families)?;
         let mut kinds = BTreeMap::new();
         for name in parents.keys() {

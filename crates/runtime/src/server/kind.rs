@@ -21,12 +21,20 @@ pub struct Kind {
     pub(super) vocabulary: &'static Vocabulary,
     schema: fn(&mut SchemaGenerator) -> Schema,
     pub(super) make: Make,
+    /// Whether it can be trusted with what must be masked.
+    pub(super) masks: bool,
 }
 
 impl Kind {
     /// The protocol `P`.
     pub fn of<P: Protocol>() -> Self {
-        Self { name: P::NAME, vocabulary: P::VOCABULARY, schema: P::Config::json_schema, make: make::<P> }
+        Self {
+            name: P::NAME,
+            vocabulary: P::VOCABULARY,
+            schema: P::Config::json_schema,
+            make: make::<P>,
+            masks: P::MASKS,
+        }
     }
 
     /// The protocol's name.

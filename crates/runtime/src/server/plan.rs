@@ -10,6 +10,7 @@ use portcullis_core::approval::NoApprovals;
 use portcullis_core::clock::SystemClock;
 use portcullis_core::gate::{Gate, Ports, TargetSpec};
 use portcullis_core::identity::{Identity, IdentityError, IdentitySource, Proof};
+use portcullis_core::masking::Rules;
 use portcullis_core::protocol::ServeError;
 use portcullis_core::recording::{Opening, RecordError, Recorder, Recording};
 use portcullis_core::sessions::Sessions;
@@ -55,7 +56,6 @@ pub struct Probe {
 impl Plan {
     pub(super) fn new(config: Config, kinds: &[Kind]) -> Result<Self, Problems> {
         let mut problems = config.check();
-        let mut noting = |problem: Problem| problems.0.push(problem);
         let metrics = match Metrics::new() {
             Ok(metrics) => Arc::new(metrics),
             Err(why) => return Err(Problem::elsewhere(format!("metrics cannot be registered: {why}")).into()),
@@ -63,15 +63,20 @@ impl Plan {
         let client_leg = match config.process.tls.clone().map(ClientLeg::new).transpose() {
             Ok(leg) => leg.map(Arc::new),
             Err(why) => {
-                noting(config.problem("tls", why.to_string()));
+                problems.0.push(config.problem("tls", why.to_string()));
                 None
             }
         };
+        let masking = crate::masking::rules(&config).unwrap_or_else(|mut more| {
+            // With these problems there will be no plan; the targets are looked at for theirs.
+            problems.0.append(&mut more.0);
+            vec![Rules::none(); config.targets.len()]
+        });
         let mut targets = Vec::new();
-        for entry in &config.targets {
-            match planned(&config, entry, kinds) {
+        for (entry, rules) in config.targets.iter().zip(masking) {
+            match planned(&config, entry, kinds, rules) {
                 Ok(target) => targets.push(target),
-                Err(problem) => noting(problem),
+                Err(problem) => problems.0.push(problem),
             }
         }
         // All that this build knows, so that a bundle shared between gates is good on each.
@@ -103,7 +108,7 @@ impl Plan {
     }
 }
 
-fn planned(config: &Config, entry: &TargetEntry, kinds: &[Kind]) -> Result<Planned, Problem> {
+fn planned(config: &Config, entry: &TargetEntry, kinds: &[Kind], masking: Rules) -> Result<Planned, Problem> {
     let target = &entry.common;
     let at = |key: &str, message: String| config.source.problem(Some(entry.rest.place(key)), message);
     let Some(kind) = kinds.iter().find(|kind| kind.name == target.protocol) else {
@@ -112,6 +117,14 @@ fn planned(config: &Config, entry: &TargetEntry, kinds: &[Kind]) -> Result<Plann
             .map_or_else(|| format!("it serves `{}`", known.join("`, `")), |meant| format!("did you mean `{meant}`?"));
         return Err(at("protocol", format!("this gate serves no protocol `{}`; {hint}", target.protocol)));
     };
+    if !masking.is_none() && !kind.masks {
+        // nothing passes unmasked in silence
+        let what = format!(
+            "`[masking]` is about this target, and the protocol `{}` does not mask; leave the target out of `masking.targets`",
+            kind.name
+        );
+        return Err(at("protocol", what));
+    }
     let connector = TargetLeg::new(target).map_err(|why| at("tls", why.to_string()))?;
     let session = &config.process.session;
     let spec = TargetSpec {
@@ -121,7 +134,7 @@ fn planned(config: &Config, entry: &TargetEntry, kinds: &[Kind]) -> Result<Plann
         family: kind.vocabulary.family,
         max_age: session.max_age,
         end_with_token: session.end_with_token,
-        masking: portcullis_core::masking::Rules::none(),
+        masking,
         connector: Arc::new(connector),
     };
     Ok(Planned {

@@ -247,6 +247,24 @@ async fn logins_are_counted_by_result() {
 }
 
 #[test]
+fn masking_in_front_of_a_protocol_that_does_not_mask_is_refused() {
+    let told = |masking: &str| {
+        let text = format!(
+            "{masking}\n[policy]\ndir = \"p\"\n[recording]\ndir = \"r\"\n[[identity.oidc]]\nname = \"test\"\nissuer = \
+             \"https://id.example.com\"\naudience = \"portcullis\"\n[[target]]\nname = \"t\"\nprotocol = \
+             \"lines\"\nlisten = \"127.0.0.1:1\"\naddress = \"127.0.0.1:1\"\nplaintext_login = true\n"
+        );
+        let config = Config::parse("/etc/gate.toml".into(), text).unwrap();
+        Server::from(config).with::<Lines>().plan().err().unwrap().to_string()
+    };
+    let refused = "gate.toml:13:1: `[masking]` is about this target, and the protocol `lines` does not mask";
+    let all = told("[masking]\ndetect = [\"email\"]");
+    assert!(all.contains(refused), "{all}");
+    let none = told("[masking]\n");
+    assert!(!none.contains("does not mask"), "{none}");
+}
+
+#[test]
 fn an_unknown_protocol_names_the_one_that_was_meant() {
     let text = "[policy]\ndir = \"p\"\n[recording]\ndir = \"r\"\n[[identity.oidc]]\nname = \"test\"\nissuer = \
                 \"https://id.example.com\"\naudience = \"portcullis\"\n[[target]]\nname = \"t\"\nprotocol = \

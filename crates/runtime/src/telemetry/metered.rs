@@ -49,6 +49,11 @@ impl Policy for MeteredPolicy {
         action.unwrap_or(&self.metrics.unknown_action).of(&ruling.decision).inc();
         ruling
     }
+
+    fn decide_lasting(&self, question: &Question<'_>) -> (Arc<Ruling>, bool) {
+        // What a session may see is no operation, and is not counted as one.
+        self.inner.decide_lasting(question)
+    }
 }
 
 /// Counts sessions, outcomes and failing records, for one target.
@@ -89,10 +94,11 @@ impl Recording for MeteredRecording {
     }
 
     fn append(&self, at: u64, event: &Event<'_>) -> Result<(), RecordError> {
-        if let Event::Outcome { status, rows, bytes, .. } = event {
+        if let Event::Outcome { status, rows, bytes, masked, .. } = event {
             self.metrics.outcome(*status).inc();
             self.metrics.rows.inc_by(*rows);
             self.metrics.bytes.inc_by(*bytes);
+            masked.values().for_each(|count| self.metrics.masked.inc_by(*count));
         }
         self.inner.append(at, event).inspect_err(|why| self.failed(why))
     }

@@ -32,6 +32,7 @@ pub struct Metrics {
     outcomes: IntCounterVec,
     rows: IntCounterVec,
     bytes: IntCounterVec,
+    masked: IntCounterVec,
     record_failures: IntCounterVec,
     connections_open: IntGauge,
     connections: IntCounter,
@@ -62,6 +63,7 @@ pub struct TargetMetrics {
     pub(super) aborted: IntCounter,
     pub(super) rows: IntCounter,
     pub(super) bytes: IntCounter,
+    pub(super) masked: IntCounter,
     pub(super) record_failures: IntCounter,
 }
 
@@ -123,6 +125,11 @@ impl Metrics {
                 "Bytes of results that clients were sent.",
                 target,
             )?,
+            masked: to.counters(
+                "portcullis_masked_values_total",
+                "Values that were masked; one with several tags counts under each.",
+                target,
+            )?,
             record_failures: to.counters("portcullis_record_failures_total", "Records that failed.", target)?,
             connections_open: to.gauge("portcullis_connections_open", "Client connections that are open now.")?,
             connections: to.counter("portcullis_connections_total", "Client connections that were accepted.")?,
@@ -163,6 +170,7 @@ impl Metrics {
             aborted: outcome("aborted"),
             rows: self.rows.with_label_values(&labels),
             bytes: self.bytes.with_label_values(&labels),
+            masked: self.masked.with_label_values(&labels),
             record_failures: self.record_failures.with_label_values(&labels),
         })
     }

@@ -89,7 +89,9 @@ fn conditions_read_facts_principals_and_the_session() {
         ("resource is Table && resource.name == \"orders\"", "allow"),
         ("context has flag", "allow"),
     ] {
-        let text = format!("@id(\"a\") permit (principal, action, resource) when {{ {condition} }};");
+        let text = format!(
+            "@id(\"a\") permit (principal, action in [Action::\"t:read\", Action::\"t:write\"], resource) when {{ {condition} }};"
+        );
         assert_eq!(ask(&policy(&text), &Asker::default(), effect()).decision.word(), decision, "{condition}");
     }
 }
@@ -108,8 +110,8 @@ fn strictest_effect_wins_and_reasons_are_joined_once() {
     let text = "\
 @id(\"r\") permit (principal, action == Action::\"t:read\", resource);
 @id(\"w\") @reason(\"ask somebody\") @approval(\"okta:dba, okta:lead\") permit (principal, action in Action::\"t:write\", resource);
-@id(\"n\") @reason(\"never\") forbid (principal, action, resource) when { context.flag };
-@id(\"m\") @reason(\"never ever\") forbid (principal, action, resource) when { context.rows == 9 };";
+@id(\"n\") @reason(\"never\") forbid (principal, action in [Action::\"t:read\", Action::\"t:write\"], resource) when { context.flag };
+@id(\"m\") @reason(\"never ever\") forbid (principal, action in [Action::\"t:read\", Action::\"t:write\"], resource) when { context.rows == 9 };";
     let never = || does_with(WRITE, "flag", Fact::Bool(true));
     let asker = Asker::default();
     check(text, &asker, vec![does(READ), does(WRITE), does(READ)], "ask-first", "ask somebody");
@@ -126,7 +128,7 @@ fn strictest_effect_wins_and_reasons_are_joined_once() {
 fn evaluation_error_denies_and_names_the_policy() {
     let text = "\
 @id(\"all\") permit (principal, action, resource);
-@id(\"sum\") permit (principal, action, resource) when { context.rows + 9223372036854775807 > 0 };";
+@id(\"sum\") permit (principal, action in [Action::\"t:read\", Action::\"t:write\"], resource) when { context.rows + 9223372036854775807 > 0 };";
     let ruling = ask(&policy(text), &Asker::default(), vec![does_with(READ, "rows", Fact::Long(1))]);
     assert_eq!(ruling.decision, Decision::Deny);
     assert_eq!(

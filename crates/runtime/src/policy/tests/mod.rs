@@ -4,6 +4,7 @@ mod answers;
 mod bundles;
 mod fixture;
 mod reloads;
+mod reveals;
 mod samples;
 mod schemas;
 mod worlds;

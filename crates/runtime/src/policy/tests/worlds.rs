@@ -76,7 +76,10 @@ fn text(specs: &[Spec]) -> String {
             When::NoFlag => "!context.flag",
             When::Fails => "context.rows + 9223372036854775807 + 1 > 0",
         };
-        let _ = writeln!(text, "{effect} (principal, action, resource) when {{ {when} }};");
+        let _ = writeln!(
+            text,
+            "{effect} (principal, action in [Action::\"t:read\", Action::\"t:write\"], resource) when {{ {when} }};"
+        );
     }
     text
 }
