@@ -1,7 +1,5 @@
 //! The table as it is written: what it comes to for each target, and what is said of its mistakes.
 
-use std::path::PathBuf;
-
 use portcullis_core::masking::{Rules, Tag};
 
 use crate::config::Config;
@@ -35,7 +33,7 @@ fn config(masking: &str, folder: &std::path::Path) -> Result<Config, String> {
         format!("[[target]]\nname = \"{name}\"\nprotocol = \"t\"\nlisten = \"127.0.0.1:{port}\"\naddress = \"db:1\"\n")
     };
     let text = format!("{masking}{HEAD}{}{}", target("shop", 1), target("ledger-eu", 2));
-    Config::parse(PathBuf::from(folder.join("gate.toml")), text).map_err(|problems| problems.to_string())
+    Config::parse(folder.join("gate.toml"), text).map_err(|problems| problems.to_string())
 }
 
 fn folder(key: &str) -> tempfile::TempDir {
