@@ -62,6 +62,7 @@ impl Scanner {
         if let Some(own) = &self.own {
             own.find(text, hidden, &mut found);
         }
+        found.iter_mut().for_each(|one| one.range = whole_characters(text, one.range.clone()));
         if found.len() > 1 {
             found = apart(found);
         }
@@ -151,6 +152,21 @@ fn next_anchor(text: &[u8], mut at: usize) -> Option<usize> {
         at += STRIDE;
     }
     text.get(at..)?.iter().position(is_anchor).map(|more| at + more)
+}
+
+/// The range with every character whole that it touches, so that UTF-8 stays UTF-8 around it.
+fn whole_characters(text: &[u8], range: Range<usize>) -> Range<usize> {
+    let continues = |byte: &&u8| **byte & 0xC0 == 0x80;
+    // A character has at most three bytes behind its first.
+    let before = match text.get(range.start) {
+        Some(byte) if continues(&byte) => {
+            let back = text.get(..range.start).unwrap_or_default().iter().rev();
+            range.start.min(1 + back.take(2).take_while(continues).count())
+        }
+        _ => 0,
+    };
+    let behind = text.get(range.end..).unwrap_or_default().iter().take(3).take_while(continues).count();
+    range.start - before..range.end + behind
 }
 
 /// Findings in order; those that overlap become one with the tags of all.

@@ -281,6 +281,19 @@ fn what_is_revealed_hides_nothing_of_what_is_not() {
 }
 
 #[test]
+fn findings_end_between_characters() {
+    let ends = |pattern, text: &str| {
+        let findings = Scanner::new(&[], &[(pattern, Tags::one(0))]).unwrap().find(text.as_bytes(), Tags::one(0));
+        findings.into_iter().map(|one| text[one.range].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ends("(?-u:\\x9f)", "a🔑b"), ["🔑"]);
+    assert_eq!(ends("(?-u:\\xc3)", "aéb"), ["é"]);
+    assert_eq!(ends("(?-u:\\xa9)", "éé"), ["é", "é"]);
+    let local = "é".repeat(50);
+    assert!(found(&[Detector::Email], &format!("x{local}@example.com"))[0].ends_with("é@example.com"));
+}
+
+#[test]
 fn expressions_that_cannot_serve_are_refused() {
     for (pattern, told) in [("a(", "no regular expression"), ("a*", "nothing at all"), ("(\\w{500}){500}", "too large")]
     {
