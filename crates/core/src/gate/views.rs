@@ -125,6 +125,7 @@ mod tests {
             email: None,
             actors: Vec::new(),
             token: None,
+            authenticated: None,
             expires: SystemTime::UNIX_EPOCH,
         };
         let (target, client, now) = (String::from("shop"), Ipv4Addr::LOCALHOST.into(), SystemTime::UNIX_EPOCH);

@@ -49,8 +49,14 @@ async fn session(policy: Arc<CedarPolicy>, recorder: &Arc<FakeRecorder>) -> Sess
 
 fn permit(session: &Session) -> Permit {
     let effects = Effects::new(vec![does(READ)]);
-    let operation =
-        Operation { kind: "Read", statement: b"read", parameters: Parameters::default(), effects: &effects };
+    let operation = Operation {
+        kind: "Read",
+        statement: b"read",
+        parameters: Parameters::default(),
+        effects: &effects,
+        account: "",
+        in_transaction: false,
+    };
     match session.decide(&operation) {
         Answer::Permit(permit) => permit,
         other => panic!("{other:?}"),

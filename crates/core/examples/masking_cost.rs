@@ -1,7 +1,7 @@
 //! Measures what masking costs: texts that detectors look at, in MB/s of one core, and values that
 //! are masked as a whole, in nanoseconds.
 //!
-//! `cargo run --release -p portcullis-runtime --example masking_cost` prints medians.
+//! `cargo run --release -p portcullis-core --example masking_cost` prints medians.
 
 #![expect(
     clippy::print_stdout,
@@ -12,18 +12,24 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use portcullis_core::BoxFuture;
+use portcullis_core::approval::NoApprovals;
 use portcullis_core::clock::SystemClock;
 use portcullis_core::gate::{Answer, Gate, Ports, TargetSpec};
-use portcullis_core::identity::Proof;
+use portcullis_core::identity::{Identity, IdentityError, IdentitySource, Kind as Who, Proof};
+use portcullis_core::masking::reveal::REVEAL;
 use portcullis_core::masking::{Detector, Field, Kind, Rules, Settings, Style, Tag};
 use portcullis_core::operation::{Action, Effect, Effects, Facts, Operation, Parameters, Resource};
 use portcullis_core::permit::Permit;
+use portcullis_core::policy::{Decision, Policy, Question, Ruling};
+use portcullis_core::recording::{Event, Opening, RecordError, Recorder, Recording};
 use portcullis_core::secret::Secret;
-use portcullis_testkit::fakes::{FakeApprovals, FakeConnector, FakeIdentity, FakePolicy, FakeRecorder, TOKEN};
+use portcullis_core::stream::{BoxStream, Connector, Secured, TlsMode};
 
 /// How often each figure is taken.
 const ROUNDS: usize = 31;
@@ -53,7 +59,7 @@ const SECRETS: [Detector; 5] =
     [Detector::Jwt, Detector::PrivateKey, Detector::AwsKey, Detector::GcpKey, Detector::GithubToken];
 const OWN: [&str; 3] = ["(?i)project [a-z]+", "\\bEMP-[0-9]{6}\\b", "MRN[: ]?[0-9]{7,8}"];
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     println!("MB/s of one core, values of {LONG} bytes:\n");
     println!("| looked for | prose | log | JSON | dense |\n|---|---|---|---|---|");
@@ -140,13 +146,11 @@ fn median(calls: usize, mut call: impl FnMut()) -> f64 {
 
 /// A permit of a session that nothing is revealed to.
 async fn permit(settings: &Settings) -> Permit {
-    let policy = Arc::new(FakePolicy::default());
-    policy.deny("reveal");
     let ports = Ports {
-        identity: Arc::new(FakeIdentity::default()),
-        policy,
-        approvals: Arc::new(FakeApprovals::default()),
-        recorder: Arc::new(FakeRecorder::default()),
+        identity: Arc::new(Plain),
+        policy: Arc::new(Plain),
+        approvals: Arc::new(NoApprovals),
+        recorder: Arc::new(Plain),
         clock: Arc::new(SystemClock),
         sessions: Arc::default(),
     };
@@ -158,15 +162,84 @@ async fn permit(settings: &Settings) -> Permit {
         max_age: Duration::from_secs(3_600),
         end_with_token: false,
         masking: Rules::new(settings).unwrap(),
-        connector: Arc::new(FakeConnector::new(|_| Box::pin(std::future::ready(())))),
+        connector: Arc::new(Plain),
     };
     let gate = Gate::new(ports, Arc::new(target), Ipv4Addr::LOCALHOST.into());
-    let session = gate.identify(Proof::Bearer(Secret::new(TOKEN.to_owned())), "cost").await.unwrap();
+    let session = gate.identify(Proof::Bearer(Secret::new(String::new())), "cost").await.unwrap();
     let effect = Effect { action: Action::new("t:read"), resource: Resource::target(), facts: Facts::new() };
     let effects = Effects::new(vec![effect]);
-    let operation = Operation { kind: "Read", statement: b"", parameters: Parameters::default(), effects: &effects };
+    let operation = Operation {
+        kind: "Read",
+        statement: b"",
+        parameters: Parameters::default(),
+        effects: &effects,
+        account: "",
+        in_transaction: false,
+    };
     match session.decide(&operation) {
         Answer::Permit(permit) => permit,
-        Answer::Ask(_) | Answer::Refuse(_) => unreachable!("the fake policy allows everything else"),
+        Answer::Ask(_) | Answer::Refuse(_) => unreachable!("the policy allows everything but `reveal`"),
+    }
+}
+
+/// Every port in its plainest form. The testkit's would have a whole gate built for these figures.
+struct Plain;
+
+impl IdentitySource for Plain {
+    fn identify<'a>(&'a self, _: &'a Proof) -> BoxFuture<'a, Result<Identity, IdentityError>> {
+        let identity = Identity {
+            issuer: String::from("https://id.example.com"),
+            subject: String::from("dana"),
+            kind: Who::User,
+            groups: Vec::new(),
+            email: None,
+            actors: Vec::new(),
+            token: None,
+            authenticated: None,
+            expires: SystemTime::UNIX_EPOCH,
+        };
+        Box::pin(std::future::ready(Ok(identity)))
+    }
+}
+
+impl Policy for Plain {
+    fn decide(&self, question: &Question<'_>) -> Arc<Ruling> {
+        let reveals = question.effects.list().iter().any(|effect| effect.action == REVEAL);
+        let decision = if reveals { Decision::Deny } else { Decision::Allow };
+        Arc::new(Ruling { decision, policies: Vec::new(), reason: String::new(), revision: "1".into() })
+    }
+}
+
+impl Recorder for Plain {
+    fn open(&self, _: &Opening<'_>) -> Result<Box<dyn Recording>, RecordError> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Recording for Plain {
+    fn id(&self) -> &str {
+        "cost-1"
+    }
+
+    fn append(&self, _: u64, _: &Event<'_>) -> Result<(), RecordError> {
+        Ok(())
+    }
+
+    fn commit(&self) -> Result<(), RecordError> {
+        Ok(())
+    }
+}
+
+impl Connector for Plain {
+    fn connect(&self) -> BoxFuture<'_, io::Result<BoxStream>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+
+    fn tls_mode(&self) -> TlsMode {
+        TlsMode::Disable
+    }
+
+    fn start_tls(&self, _: BoxStream, _: &'static [&'static [u8]]) -> BoxFuture<'_, io::Result<Secured>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
     }
 }
