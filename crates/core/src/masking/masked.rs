@@ -41,6 +41,16 @@ impl<'v> Masked<'v> {
         }
     }
 
+    /// The bytes that may be shown, without a copy where it is the value as it came; `None` where the
+    /// protocol's null must stand.
+    pub fn into_bytes(self) -> Option<Cow<'v, [u8]>> {
+        match self.0 {
+            Shown::Clear(value) => Some(Cow::Borrowed(value)),
+            Shown::Changed(value) => Some(value),
+            Shown::Null => None,
+        }
+    }
+
     /// Whether it is the value as it came, so that it can be passed on where it lies.
     pub const fn is_clear(&self) -> bool {
         matches!(self.0, Shown::Clear(_))
