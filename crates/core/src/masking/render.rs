@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use aws_lc_rs::hmac;
 
+use super::detect::Finding;
 use super::rules::Compiled;
 use super::view::Counts;
 use super::{Kind, Masked, Style, Tags};
@@ -52,8 +53,17 @@ pub(super) fn scanned<'v>(
 }
 
 /// The text with every finding replaced; `None` where nothing was found.
-pub(super) fn pieces(compiled: &Compiled, hidden: Tags, value: &[u8], counts: &mut Counts) -> Option<Vec<u8>> {
-    let findings = compiled.scanner.find(value, hidden);
+fn pieces(compiled: &Compiled, hidden: Tags, value: &[u8], counts: &mut Counts) -> Option<Vec<u8>> {
+    replaced(compiled, value, compiled.scanner.find(value, hidden), counts)
+}
+
+/// The text with these findings replaced; `None` where there are none.
+pub(super) fn replaced(
+    compiled: &Compiled,
+    value: &[u8],
+    findings: Vec<Finding>,
+    counts: &mut Counts,
+) -> Option<Vec<u8>> {
     if findings.is_empty() {
         return None;
     }

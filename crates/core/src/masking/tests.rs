@@ -156,11 +156,40 @@ fn a_document_stays_json_whatever_is_found_in_it() {
         (r#"4111111111111111"#, "null"),
         (r#"{"to": "ada@example.com"#, r#""[masked]""#),
         (r#"["\ud800 ada@example.com"]"#, r#""[masked]""#),
+        (r#"{"a": "b@c.de f@g.hi", "x": "\"+14155552671\""}"#, r#"{"a": "[masked] [masked]", "x": "\"[masked]\""}"#),
+        (r#"["tab\there", "é ada@example.com é"]"#, r#"["tab\there", "é [masked] é"]"#),
+        (r#"{"m": "Project nimbus"}"#, r#"{"m": "[masked]"}"#),
     ] {
         let shown = shown(&rules, json, document).unwrap();
         assert_eq!(shown, wanted, "{document}");
         assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
     }
+}
+
+#[test]
+fn a_secret_whose_name_is_another_string_is_found_in_a_document() {
+    let settings = Settings { detect: [Detector::AwsKey].into(), ..Settings::default() };
+    let rules = Rules::new(&settings).unwrap();
+    let json = Field { kind: Kind::Json, ..Field::TEXT };
+    let key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    for (document, wanted) in [
+        (format!(r#"{{"SecretAccessKey": "{key}", "n": 1}}"#), r#"{"SecretAccessKey": "[masked]", "n": 1}"#),
+        (
+            format!(r#"{{"k": "{{\"SecretAccessKey\": \"{key}\"}}"}}"#),
+            r#"{"k": "{\"SecretAccessKey\": \"[masked]\"}"}"#,
+        ),
+    ] {
+        assert_eq!(shown(&rules, json, &document).as_deref(), Some(wanted), "{document}");
+    }
+}
+
+#[test]
+fn own_expressions_see_each_string_of_a_document_by_itself() {
+    let patterns = vec![(String::from("^EMP-[0-9]+$"), Tag::new("staff"))];
+    let rules = Rules::new(&Settings { patterns, ..Settings::default() }).unwrap();
+    let json = Field { kind: Kind::Json, ..Field::TEXT };
+    let shown = shown(&rules, json, r#"["EMP-17", "no EMP-17", 17]"#);
+    assert_eq!(shown.as_deref(), Some(r#"["[masked]", "no EMP-17", 17]"#));
 }
 
 #[test]

@@ -18,4 +18,4 @@ mod secrets;
 mod tests;
 
 pub use detector::Detector;
-pub(super) use scanner::Scanner;
+pub(super) use scanner::{Finding, Scanner, apart};

@@ -27,7 +27,9 @@ pub(in crate::masking) struct Finding {
 
 /// Everything that is looked for.
 pub(in crate::masking) struct Scanner {
-    numbers: Vec<(Number, Tags)>,
+    /// What may begin at a run of digits, by the run's length. The last is for all longer ones.
+    numbers: [Vec<(Look, Tags)>; LENGTHS],
+    in_numbers: Tags,
     emails: Tags,
     words: Option<AhoCorasick>,
     secrets: Vec<Tags>,
@@ -35,7 +37,9 @@ pub(in crate::masking) struct Scanner {
 }
 
 /// A detector that begins at a run of digits.
-type Number = fn(Run<'_>) -> Option<Range<usize>>;
+type Look = fn(Run<'_>) -> Option<Range<usize>>;
+/// Lengths of runs that are told apart.
+const LENGTHS: usize = 21;
 
 impl Scanner {
     pub(in crate::masking) fn new(
@@ -45,13 +49,18 @@ impl Scanner {
         let tags_of = |wanted: Detector| {
             detectors.iter().filter(|(detector, _)| *detector == wanted).map(|(_, tags)| *tags).collect::<Tags>()
         };
-        let numbers = detectors.iter().filter_map(|(detector, tags)| Some((number(*detector)?, *tags))).collect();
+        let looks: Vec<_> = detectors.iter().filter_map(|(detector, tags)| Some((number(*detector)?, *tags))).collect();
+        let numbers = std::array::from_fn(|length| {
+            let may_begin = looks.iter().filter(|((_, lengths), _)| lengths.contains(&length));
+            may_begin.map(|((look, _), tags)| (*look, *tags)).collect()
+        });
+        let in_numbers = looks.iter().map(|(_, tags)| *tags).collect();
         let looked_for = WORDS.iter().map(|(word, detector)| (*word, tags_of(*detector)));
         let (words, secrets): (Vec<_>, Vec<_>) = looked_for.filter(|(_, tags)| !tags.is_empty()).unzip();
         let words =
             (!words.is_empty()).then(|| AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words));
         let words = words.transpose().map_err(|why| RulesError::Whole(why.to_string()))?;
-        Ok(Self { numbers, emails: tags_of(Detector::Email), words, secrets, own: Own::new(patterns)? })
+        Ok(Self { numbers, in_numbers, emails: tags_of(Detector::Email), words, secrets, own: Own::new(patterns)? })
     }
 
     /// What is found of the hidden tags: in order, and none within another.
@@ -69,9 +78,14 @@ impl Scanner {
         found
     }
 
+    /// Whether own expressions are looked for.
+    pub(in crate::masking) const fn has_own(&self) -> bool {
+        self.own.is_some()
+    }
+
     fn find_shapes(&self, text: &[u8], hidden: Tags, found: &mut Vec<Finding>) {
         let emails = self.emails.intersection(hidden);
-        let numbers = self.numbers.iter().any(|(_, tags)| !tags.intersection(hidden).is_empty());
+        let numbers = !self.in_numbers.intersection(hidden).is_empty();
         if emails.is_empty() && !numbers {
             return;
         }
@@ -87,15 +101,17 @@ impl Scanner {
             } else {
                 let run = Run::at(text, begin);
                 at = run.end;
-                self.find_numbers(run, hidden, found);
+                if numbers {
+                    self.find_numbers(run, hidden, found);
+                }
             }
         }
     }
 
     fn find_numbers(&self, run: Run<'_>, hidden: Tags, found: &mut Vec<Finding>) {
-        for (number, tags) in &self.numbers {
+        for (look, tags) in self.numbers.get(run.length().min(LENGTHS - 1)).into_iter().flatten() {
             if !tags.intersection(hidden).is_empty()
-                && let Some(range) = number(run)
+                && let Some(range) = look(run)
             {
                 found.push(Finding { range, tags: *tags });
             }
@@ -119,20 +135,21 @@ impl Scanner {
     }
 }
 
-/// The detectors of numbers.
-fn number(detector: Detector) -> Option<Number> {
+/// The detectors of numbers, with the lengths of the runs of digits that they begin with.
+fn number(detector: Detector) -> Option<(Look, &'static [usize])> {
+    const ANY: &[usize] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20];
     Some(match detector {
-        Detector::Card => card::card,
-        Detector::Iban => iban::iban,
-        Detector::Phone => phone::phone,
-        Detector::UsSsn => national::us_ssn,
-        Detector::EsDni => national::es_dni,
-        Detector::FrNir => national::fr_nir,
-        Detector::BrCpf => national::br_cpf,
-        Detector::PlPesel => national::pl_pesel,
-        Detector::FiHetu => national::fi_hetu,
-        Detector::InAadhaar => national::in_aadhaar,
-        Detector::SePersonnummer => national::se_personnummer,
+        Detector::Card => (card::card, &[4, 13, 14, 15, 16, 17, 18, 19]),
+        Detector::Iban => (iban::iban, ANY),
+        Detector::Phone => (phone::phone, ANY),
+        Detector::UsSsn => (national::us_ssn, &[3]),
+        Detector::EsDni => (national::es_dni, &[7, 8]),
+        Detector::FrNir => (national::fr_nir, &[1, 6, 13, 15]),
+        Detector::BrCpf => (national::br_cpf, &[3, 11]),
+        Detector::PlPesel => (national::pl_pesel, &[11]),
+        Detector::FiHetu => (national::fi_hetu, &[6]),
+        Detector::InAadhaar => (national::in_aadhaar, &[4, 12]),
+        Detector::SePersonnummer => (national::se_personnummer, &[6, 8, 10, 12]),
         Detector::Email
         | Detector::Jwt
         | Detector::PrivateKey
@@ -170,7 +187,7 @@ fn whole_characters(text: &[u8], range: Range<usize>) -> Range<usize> {
 }
 
 /// Findings in order; those that overlap become one with the tags of all.
-fn apart(mut found: Vec<Finding>) -> Vec<Finding> {
+pub(in crate::masking) fn apart(mut found: Vec<Finding>) -> Vec<Finding> {
     found.sort_by_key(|one| (one.range.start, std::cmp::Reverse(one.range.end)));
     let mut apart: Vec<Finding> = Vec::with_capacity(found.len());
     for one in found {

@@ -85,7 +85,11 @@ fn errors_of_form_and_of_type_point_at_their_place() {
             (2, 22),
             "unrecognized entity type `Gruop`",
         ),
-        ("@id(\"a\")\npermit (principal, action, resource) when { context.rows == \"x\" };", (2, 45), "not compatible"),
+        (
+            "@id(\"a\")\npermit (principal, action == Action::\"t:read\", resource) when { context.rows == \"x\" };",
+            (2, 65),
+            "not compatible",
+        ),
         (
             "@id(\"a\")\npermit (principal, action, resource) when { principal.email == \"x\" };",
             (2, 45),
