@@ -89,7 +89,7 @@ impl Walk<'_> {
         let written = self.value.get(self.at..end).unwrap_or_default();
         let mut tags: Tags = self.found_until(end).into_iter().map(|one| one.tags).collect();
         if self.each {
-            tags |= self.compiled.scanner.find(written, self.hidden).into_iter().map(|one| one.tags).collect();
+            tags |= self.compiled.scanner.find_own(written, self.hidden).into_iter().map(|one| one.tags).collect();
         }
         if !tags.is_empty() {
             counts.add(tags);
@@ -110,8 +110,11 @@ impl Walk<'_> {
     /// What stands in the place of a string; `None` where it stays. `here` are places in it as it is
     /// written, its first quote included.
     fn shown(&self, said: &str, escaped: bool, here: Vec<Finding>, counts: &mut Counts) -> Option<Vec<u8>> {
-        let mut found =
-            if escaped || self.each { self.compiled.scanner.find(said.as_bytes(), self.hidden) } else { Vec::new() };
+        let scanner = &self.compiled.scanner;
+        let mut found = match escaped {
+            true => scanner.find(said.as_bytes(), self.hidden),
+            false => scanner.find_own(said.as_bytes(), self.hidden),
+        };
         let seen: Tags = found.iter().map(|one| one.tags).collect();
         for one in here {
             if !escaped {

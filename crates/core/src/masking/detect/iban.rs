@@ -6,6 +6,9 @@ use super::run::{Run, begins_word, ends_word};
 
 /// The IBAN whose check digits begin the run.
 pub(super) fn iban(run: Run<'_>) -> Option<Range<usize>> {
+    if !run.before(1)?.is_ascii_alphabetic() {
+        return None;
+    }
     let start = run.start.checked_sub(2)?;
     let country = [run.before(2)?.to_ascii_uppercase(), run.before(1)?.to_ascii_uppercase()];
     let length = length(country)?;

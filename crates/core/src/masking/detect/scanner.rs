@@ -68,13 +68,21 @@ impl Scanner {
         let mut found = Vec::new();
         self.find_shapes(text, hidden, &mut found);
         self.find_secrets(text, hidden, &mut found);
+        found.iter_mut().for_each(|one| one.range = whole_characters(text, one.range.clone()));
+        found.append(&mut self.find_own(text, hidden));
+        if found.len() > 1 {
+            found = apart(found);
+        }
+        found
+    }
+
+    /// What own expressions alone find of the hidden tags, in no order.
+    pub(in crate::masking) fn find_own(&self, text: &[u8], hidden: Tags) -> Vec<Finding> {
+        let mut found = Vec::new();
         if let Some(own) = &self.own {
             own.find(text, hidden, &mut found);
         }
         found.iter_mut().for_each(|one| one.range = whole_characters(text, one.range.clone()));
-        if found.len() > 1 {
-            found = apart(found);
-        }
         found
     }
 
