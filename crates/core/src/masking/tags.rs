@@ -47,7 +47,12 @@ impl Tags {
 
     /// The numbers of its tags.
     pub(super) fn numbers(self) -> impl Iterator<Item = usize> {
-        (0..MAX_TAGS).filter(move |number| !self.intersection(Self::one(*number)).is_empty())
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let number = (left != 0).then(|| left.trailing_zeros())?;
+            left &= left - 1;
+            usize::try_from(number).ok()
+        })
     }
 }
 
@@ -68,5 +73,20 @@ impl std::ops::BitOrAssign for Tags {
 impl FromIterator<Self> for Tags {
     fn from_iter<I: IntoIterator<Item = Self>>(all: I) -> Self {
         all.into_iter().fold(Self::NONE, Self::union)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_TAGS, Tags};
+
+    #[test]
+    fn a_set_has_the_tags_that_were_put_in() {
+        let numbers = [0, 1, 31, 32, MAX_TAGS - 1];
+        let tags: Tags = numbers.into_iter().map(Tags::one).collect();
+        assert_eq!(tags.numbers().collect::<Vec<_>>(), numbers);
+        assert_eq!(tags.count(), 5);
+        assert_eq!(tags.without(Tags::one(31)).intersection(Tags::one(31) | Tags::one(1)), Tags::one(1));
+        assert!(Tags::one(MAX_TAGS).is_empty() && Tags::NONE.numbers().next().is_none());
     }
 }
