@@ -193,3 +193,17 @@ const fn outcome(status: Status) -> (Tone, &'static str) {
         Status::Aborted => (Tone::Warning, "aborted"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::masked_counts;
+
+    #[test]
+    fn what_was_masked_is_counted_by_tag() {
+        assert_eq!(masked_counts(&BTreeMap::new()), "");
+        let counts = BTreeMap::from([("email".into(), 12), ("card".into(), 3)]);
+        assert_eq!(masked_counts(&counts), ", masked: card 3, email 12");
+    }
+}

@@ -10,7 +10,7 @@ use aho_corasick::{AhoCorasick, Input, MatchKind};
 
 use super::own::Own;
 use super::run::Run;
-use super::secrets::{WORDS, secret};
+use super::secrets::{SHORTEST, WORDS, secret};
 use super::{Detector, card, email, iban, national, phone};
 use crate::masking::Tags;
 use crate::masking::rules::RulesError;
@@ -127,7 +127,7 @@ impl Scanner {
     }
 
     fn find_secrets(&self, text: &[u8], hidden: Tags, found: &mut Vec<Finding>) {
-        let Some(words) = &self.words else { return };
+        let Some(words) = self.words.as_ref().filter(|_| text.len() >= SHORTEST) else { return };
         let mut at = 0;
         while let Some(word) = words.find(Input::new(text).range(at..)) {
             at = word.end();

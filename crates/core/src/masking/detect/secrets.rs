@@ -5,6 +5,8 @@ use std::ops::Range;
 use super::Detector;
 use super::run::{begins_word, ends_word};
 
+/// The shortest secret, in bytes: an AWS access key id. Shorter texts hold none.
+pub(super) const SHORTEST: usize = 20;
 /// The most bytes between a secret's name and the secret.
 const GAP: usize = 16;
 /// The most bytes of a PEM label.
