@@ -8,14 +8,14 @@
 mod administer;
 mod alter;
 mod census;
-mod children;
+pub(super) mod children;
 mod condition;
 mod copy;
 mod define;
 mod draft;
 mod expression;
-mod functions;
-mod names;
+pub(super) mod functions;
+pub(super) mod names;
 mod query;
 mod session;
 mod write;
@@ -28,6 +28,8 @@ use pg_query::protobuf::{self as pg, RangeVar};
 use portcullis_core::vocabulary::Action;
 
 use self::census::{Census, census};
+pub(super) use self::expression::literal;
+pub(super) use self::session::runs;
 use self::draft::{Draft, Place};
 use crate::{Analysis, Kind, Object, QualifiedName, SessionChange, SqlEffect, Statement, vocabulary};
 

@@ -15,9 +15,22 @@
 //!
 //! It does not know what triggers and rules do, nor what a value in an error message is.
 
+mod call;
 mod catalogue;
+mod expression;
+mod from;
+mod functions;
+mod join;
+mod naming;
 mod origin;
+mod query;
+mod scope;
+mod statement;
+mod stored;
+mod targets;
 mod tracer;
+mod with;
+mod write;
 
 use std::sync::Arc;
 
