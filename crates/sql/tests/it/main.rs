@@ -4,5 +4,7 @@
 mod arbitrary;
 mod cache;
 mod effects;
+mod lineage;
 mod scanner;
 mod session;
+mod targets;

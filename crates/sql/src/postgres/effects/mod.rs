@@ -28,9 +28,9 @@ use pg_query::protobuf::{self as pg, RangeVar};
 use portcullis_core::vocabulary::Action;
 
 use self::census::{Census, census};
+use self::draft::{Draft, Place};
 pub(super) use self::expression::literal;
 pub(super) use self::session::runs;
-use self::draft::{Draft, Place};
 use crate::{Analysis, Kind, Object, QualifiedName, SessionChange, SqlEffect, Statement, vocabulary};
 
 /// The schema of temporary relations.

@@ -12,7 +12,8 @@ pub trait Catalogue: Send + Sync {
     fn relation(&self, name: &RelationName) -> Lookup<Arc<Relation>>;
 
     /// What a function, an operator or a type may run. PostgreSQL chooses among all of a name by
-    /// their arguments, so the answer is for all of the name that the session can see.
+    /// their arguments, so the answer is for all of the name that the session can see. `Absent` only
+    /// where there is certainly none; what cannot be told is [`Callee::Anything`].
     fn callee(&self, callable: &Callable) -> Lookup<Callee>;
 }
 
@@ -64,6 +65,8 @@ pub enum Source {
     /// They are stored: tables, partitioned and foreign ones, sequences.
     Stored,
     /// They come from a query, at once or when it was last refreshed: views and materialised views.
+    /// A relation with rules is best told as a view that is not known, for RETURNING gives what the
+    /// rules say.
     View {
         /// `pg_get_viewdef`, asked for under an **empty search path**, so that every name that is
         /// not PostgreSQL's own is qualified. `None` where it is not known: then all of the view is

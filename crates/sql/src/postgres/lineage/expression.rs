@@ -70,7 +70,8 @@ impl Tracer<'_> {
                 for condition in case.arg.as_deref().into_iter().chain(conditions) {
                     self.probe_value(condition, at);
                 }
-                self.parts(node, at)
+                let by = if case.arg.is_some() { self.operator(None, "=", at) } else { Origin::default() };
+                self.parts(node, at).and(&by)
             }
             Enum::JsonObjectAgg(aggregate) => self.aggregate(node, aggregate.constructor.as_deref(), at),
             Enum::JsonArrayAgg(aggregate) => self.aggregate(node, aggregate.constructor.as_deref(), at),
@@ -141,7 +142,7 @@ impl Tracer<'_> {
     }
 
     /// Parts of a value: elements of an array, fields of a row.
-    fn part_of(&mut self, indirection: &AIndirection, at: At<'_>) -> Origin {
+    pub(super) fn part_of(&mut self, indirection: &AIndirection, at: At<'_>) -> Origin {
         let Some(of) = &indirection.arg else { return NOT_UNDERSTOOD };
         let mut steps = indirection.indirection.iter();
         let row = targets::row(of, at);
@@ -167,7 +168,10 @@ impl Tracer<'_> {
     }
 
     fn sub_link(&mut self, link: &SubLink, at: At<'_>) -> Origin {
-        let by = self.operators(&link.oper_name, at);
+        let by = match (link.sub_link_type(), &link.oper_name[..]) {
+            (SubLinkType::AnySublink, []) => self.operator(None, "=", at),
+            (_, name) => self.operators(name, at),
+        };
         let query = link.subselect.as_deref();
         let (rows, probes) = self.apart(|tracer| tracer.maybe_query(query, at));
         let mut origin = probes.and(&by);

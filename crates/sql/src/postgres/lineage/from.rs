@@ -12,7 +12,6 @@ use super::super::effects::names;
 use super::functions::Shape;
 use super::naming;
 use super::origin::{Columns, Origin, Output};
-use super::query::one;
 use super::scope::{At, Item, Scope};
 use super::tracer::Tracer;
 
@@ -110,7 +109,8 @@ impl Tracer<'_> {
         // How many rows a function gives may depend on its arguments.
         self.probe(&columns.whole());
         if function.ordinality {
-            columns.append(&one("ordinality", Origin::default(), false));
+            let number = Output { name: "ordinality".into(), origin: Origin::default(), plain: false };
+            columns.append(&Columns::each(vec![number]));
         }
         let name = function.functions.first().and_then(first_of_list).map(naming::column);
         named(Item::new(name.map(Arc::from), Rc::new(columns)), function.alias.as_ref())
@@ -120,8 +120,7 @@ impl Tracer<'_> {
     fn function_columns(&mut self, call: &Node, defined: &[&str], alias: Option<&str>, at: At<'_>) -> Columns {
         let value = self.value(call, at);
         let each = |names: &[&str]| {
-            let output =
-                |name: &&str| Output { name: (*name).into(), origin: value.origin.clone(), plain: false };
+            let output = |name: &&str| Output { name: (*name).into(), origin: value.origin.clone(), plain: false };
             Columns::each(names.iter().map(output).collect())
         };
         if !defined.is_empty() {

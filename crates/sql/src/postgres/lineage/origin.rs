@@ -69,7 +69,7 @@ impl Origin {
 /// One column of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// The name that it has in the result.
+    /// The name that it has in the result; `*` where that is the name of the first column of a `*`.
     pub name: Arc<str>,
     /// What its value is computed from.
     pub origin: Origin,

@@ -1,8 +1,5 @@
 //! Queries: what they return, and what decides which rows they return.
 
-use std::rc::Rc;
-use std::sync::Arc;
-
 use pg_query::Node;
 use pg_query::protobuf::node::Node as Enum;
 use pg_query::protobuf::{SelectStmt, SetOperation, WindowDef, a_const::Val};
@@ -18,14 +15,15 @@ const TOO_DEEP: Origin = Origin::Unknown("a query is nested too deep");
 impl Tracer<'_> {
     /// What a query, or a write that stands where a query may, returns.
     pub(super) fn query(&mut self, node: &Enum, at: At<'_>) -> Columns {
-        match node {
-            Enum::SelectStmt(select) => self.select(select, at),
-            Enum::InsertStmt(insert) => self.insert(insert, at),
-            Enum::UpdateStmt(update) => self.update(update, at),
-            Enum::DeleteStmt(delete) => self.delete(delete, at),
-            Enum::MergeStmt(merge) => self.merge(merge, at),
+        let too_deep = || Columns::any(TOO_DEEP);
+        self.deeper(too_deep, |tracer| match node {
+            Enum::SelectStmt(select) => tracer.select(select, at),
+            Enum::InsertStmt(insert) => tracer.insert(insert, at),
+            Enum::UpdateStmt(update) => tracer.update(update, at),
+            Enum::DeleteStmt(delete) => tracer.delete(delete, at),
+            Enum::MergeStmt(merge) => tracer.merge(merge, at),
             _ => Columns::any(NOT_A_QUERY),
-        }
+        })
     }
 
     pub(super) fn maybe_query(&mut self, node: Option<&Node>, at: At<'_>) -> Columns {
@@ -229,9 +227,4 @@ fn output(node: &Node, outputs: &Columns, order: Order, at: At<'_>) -> Option<Or
         }
         _ => None,
     }
-}
-
-/// One column under a name, shared.
-pub(super) fn one(name: impl Into<Arc<str>>, origin: Origin, plain: bool) -> Rc<Columns> {
-    Rc::new(Columns::each(vec![Output { name: name.into(), origin, plain }]))
 }

@@ -134,15 +134,18 @@ impl<'p> At<'p> {
     }
 
     /// What an unqualified name means in the innermost query alone, if anything.
+    /// A row of unknown width that may have it too does not matter then: the target refuses a name
+    /// that two have.
     fn here(scope: &Scope<'_>, name: &str, maybe: &mut Option<Origin>) -> Option<Meaning> {
         let mut found = None;
+        let mut maybe_here = maybe.clone();
         for item in scope.items.iter().filter(|item| item.reached) {
             let meaning = match item.column(name) {
                 Has::It(output) => value(output),
                 Has::Several => return Some(Meaning::Value(AMBIGUOUS, false)),
                 _ if item.has_system_column(name) => Meaning::Value(Origin::default(), false),
                 Has::Maybe(gap) => {
-                    maybe.get_or_insert_default().add(gap);
+                    maybe_here.get_or_insert_default().add(gap);
                     continue;
                 }
                 Has::Not => continue,
@@ -150,6 +153,9 @@ impl<'p> At<'p> {
             if found.replace(meaning).is_some() {
                 return Some(Meaning::Value(AMBIGUOUS, false));
             }
+        }
+        if found.is_none() {
+            *maybe = maybe_here;
         }
         found
     }

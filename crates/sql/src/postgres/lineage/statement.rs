@@ -43,7 +43,10 @@ impl Tracer<'_> {
             Enum::ExplainStmt(explain) => self.explain(explain),
             Enum::PrepareStmt(prepare) => return self.stored_statement(prepare.query.as_deref(), false),
             Enum::DeclareCursorStmt(declare) => return self.stored_statement(declare.query.as_deref(), true),
-            Enum::ExecuteStmt(_) | Enum::FetchStmt(_) | Enum::CallStmt(_) => Columns::any(NOT_IN_THE_TEXT),
+            Enum::ExecuteStmt(_) | Enum::FetchStmt(_) | Enum::CallStmt(_) => {
+                self.runs_anything = true;
+                Columns::any(NOT_IN_THE_TEXT)
+            }
             Enum::VariableShowStmt(show) => {
                 let origin = if is_plain_setting(&show.name) { Origin::default() } else { SETTING };
                 Columns::any(origin)
@@ -142,7 +145,9 @@ impl Tracer<'_> {
         let at = At { scope: Some(&scope), ..at };
         for node in &alter.cmds {
             let Some(Enum::AlterTableCmd(command)) = &node.node else { continue };
-            let Some(Enum::ColumnDef(column)) = command.def.as_ref().and_then(|def| def.node.as_ref()) else { continue };
+            let Some(Enum::ColumnDef(column)) = command.def.as_ref().and_then(|def| def.node.as_ref()) else {
+                continue;
+            };
             let name = if command.name.is_empty() { &column.colname } else { &command.name };
             let mut origin = Origin::default();
             for expression in computed_by(column) {

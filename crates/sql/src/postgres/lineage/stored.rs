@@ -84,7 +84,11 @@ impl Tracer<'_> {
                 let has_system_columns = known.is_stored();
                 Item { schema, has_system_columns, ..Item::new(Some(name.into()), Rc::clone(&known.columns)) }
             }
-            None => Item::new(Some(name.into()), Rc::new(Columns::any(UNKNOWN_RELATION))),
+            None => {
+                // It may be a view of anything.
+                self.runs_anything = true;
+                Item::new(Some(name.into()), Rc::new(Columns::any(UNKNOWN_RELATION)))
+            }
         }
     }
 
@@ -132,7 +136,10 @@ impl Tracer<'_> {
         let plain = relation.source == Source::Stored;
         let columns = match origins {
             Some(origins) => Columns::each(origins),
-            None => Columns::each(each(&relation, plain, |_| UNKNOWN_VIEW)),
+            None => {
+                self.runs_anything = true;
+                Columns::each(each(&relation, plain, |_| UNKNOWN_VIEW))
+            }
         };
         Known { relation, columns: Rc::new(columns), probes }
     }
@@ -144,6 +151,7 @@ impl Tracer<'_> {
             if let Some(expression) = &column.generated {
                 let from = self.generated(expression, relation, &row);
                 output.origin.add(&from);
+                output.plain = false;
             }
             output
         };

@@ -60,8 +60,7 @@ impl Tracer<'_> {
         if let Some(row) = of.and_then(|of| row(of, at)) {
             return (*row).clone();
         }
-        let node = Enum::AIndirection(Box::new(indirection.clone()));
-        Columns::any(self.value(&Node { node: Some(node) }, at).origin)
+        Columns::any(self.part_of(indirection, at))
     }
 }
 

@@ -259,7 +259,8 @@ impl Tracer<'_> {
         at: At<'_>,
     ) -> Columns {
         let Some(returning) = returning else { return Columns::default() };
-        let mut names = [(ReturningOptionKind::ReturningOptionOld, "old"), (ReturningOptionKind::ReturningOptionNew, "new")];
+        let mut names =
+            [(ReturningOptionKind::ReturningOptionOld, "old"), (ReturningOptionKind::ReturningOptionNew, "new")];
         let mut given = [false; 2];
         for node in &returning.options {
             let Some(Enum::ReturningOption(option)) = &node.node else { continue };
@@ -300,8 +301,10 @@ fn written_columns(list: &[Node], target: &Target<'_>) -> Vec<Arc<str>> {
 fn nth_of_row(row: &Node, n: usize) -> Option<&Node> {
     match &row.node {
         Some(Enum::RowExpr(row)) => {
-            let starred = row.args.iter().any(|arg| matches!(&arg.node, Some(Enum::ColumnRef(column))
-                if names::strings(&column.fields).len() < column.fields.len()));
+            let starred = row.args.iter().any(|arg| {
+                matches!(&arg.node, Some(Enum::ColumnRef(column))
+                if names::strings(&column.fields).len() < column.fields.len())
+            });
             row.args.get(n).filter(|_| !starred)
         }
         _ => None,
