@@ -1,5 +1,6 @@
 //! What the analyzer says of texts, against expectations written by hand and PostgreSQL's own
 //! scanner.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests' own tables and scripts")]
 
 mod arbitrary;
 mod cache;
@@ -8,3 +9,4 @@ mod lineage;
 mod scanner;
 mod session;
 mod targets;
+mod traced;

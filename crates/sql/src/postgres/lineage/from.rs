@@ -19,11 +19,11 @@ const NOT_UNDERSTOOD: Origin = Origin::Unknown("an item of FROM is not understoo
 
 impl Tracer<'_> {
     pub(super) fn from(&mut self, items: &[Node], at: At<'_>) -> Vec<Item> {
-        self.from_behind(Vec::new(), items, at)
+        self.items_behind(Vec::new(), items, at)
     }
 
     /// The items of a `FROM` that stands behind others: they see these where they may.
-    pub(super) fn from_behind(&mut self, mut found: Vec<Item>, items: &[Node], at: At<'_>) -> Vec<Item> {
+    pub(super) fn items_behind(&mut self, mut found: Vec<Item>, items: &[Node], at: At<'_>) -> Vec<Item> {
         for item in items {
             let more = self.source(item, at, &found);
             self.charge(found.len());
@@ -153,16 +153,16 @@ impl Tracer<'_> {
             let value = part.map_or_else(Origin::default, |node| self.value(node, at).origin);
             self.add(&mut origin, &value);
         }
-        self.document(origin, &names, "xmltable", table.alias.as_ref())
+        self.document(&origin, &names, "xmltable", table.alias.as_ref())
     }
 
     fn source_document(&mut self, node: &Node, names: &[&str], alias: Option<&Alias>, at: At<'_>) -> Item {
         let origin = self.value(node, at).origin;
-        self.document(origin, names, "json_table", alias)
+        self.document(&origin, names, "json_table", alias)
     }
 
-    fn document(&mut self, origin: Origin, names: &[&str], name: &str, alias: Option<&Alias>) -> Item {
-        self.probe(&origin);
+    fn document(&mut self, origin: &Origin, names: &[&str], name: &str, alias: Option<&Alias>) -> Item {
+        self.probe(origin);
         self.charge(origin.size().saturating_mul(names.len()));
         let output = |name: &&str| Output { name: (*name).into(), origin: origin.clone(), plain: false };
         let columns = Columns::each(names.iter().map(output).collect());

@@ -155,23 +155,43 @@ impl Columns {
         }
     }
 
-    /// What comes of this row or that one, by position: set operations and rows of `VALUES`.
+    /// What comes of this row or that one, by position: set operations and rows of `VALUES`. The
+    /// names are those of this one.
     #[must_use]
     pub(super) fn or(mut self, other: &Self) -> Self {
-        if self.gap.is_none() && other.gap.is_none() && self.first.len() == other.first.len() {
-            for (mine, others) in self.first.iter_mut().zip(&other.first) {
-                mine.origin.add(&others.origin);
-                mine.plain &= others.plain;
+        let count = self.first.len();
+        match &mut self.gap {
+            None => {
+                for (n, mine) in self.first.iter_mut().enumerate() {
+                    // The target refuses rows of different widths.
+                    mine.plain &= other.gap.is_none() && other.first.get(n).is_some_and(|others| others.plain);
+                    mine.origin.add(&other.origin(n, count));
+                }
             }
-            return self;
+            Some(gap) => {
+                gap.add(&other.whole());
+                for (n, mine) in self.first.iter_mut().enumerate() {
+                    mine.plain = false;
+                    mine.origin.add(&other.nth_from_first(n));
+                }
+                for (n, mine) in self.last.iter_mut().rev().enumerate() {
+                    mine.plain = false;
+                    mine.origin.add(&other.nth_from_last(n));
+                }
+            }
         }
-        // Positions no longer say which is which, but the names are still those of the first row.
-        let both = self.whole().and(&other.whole());
-        for output in self.first.iter_mut().chain(&mut self.last) {
-            output.origin = both.clone();
-            output.plain = false;
-        }
-        Self { gap: Some(both), ..self }
+        self
+    }
+
+    /// What the column at `n`, counted from the first, may be, whatever the width.
+    fn nth_from_first(&self, n: usize) -> Origin {
+        self.first.get(n).map_or_else(|| self.whole(), |output| output.origin.clone())
+    }
+
+    /// The same of the one at `n`, counted from the last.
+    fn nth_from_last(&self, n: usize) -> Origin {
+        let counted = if self.gap.is_some() { &self.last } else { &self.first };
+        counted.iter().rev().nth(n).map_or_else(|| self.whole(), |output| output.origin.clone())
     }
 
     /// Gives the first columns other names.

@@ -7,7 +7,6 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use pg_query::Node;
 use pg_query::protobuf::node::Node as Enum;
 
 use super::origin::{Columns, Origin, Output};
@@ -192,7 +191,7 @@ impl Tracer<'_> {
 
 fn only_query(statements: &[pg_query::protobuf::RawStmt]) -> Option<&Enum> {
     match statements {
-        [one] => one.stmt.as_ref().and_then(|node: &Box<Node>| node.node.as_ref()),
+        [one] => one.stmt.as_ref().and_then(|node| node.node.as_ref()),
         _ => None,
     }
 }

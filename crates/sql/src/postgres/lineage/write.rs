@@ -143,7 +143,7 @@ impl Tracer<'_> {
     pub(super) fn update(&mut self, update: &UpdateStmt, at: At<'_>) -> Columns {
         let parts = (update.relation.as_ref(), update.with_clause.as_ref(), update.returning_clause.as_ref());
         self.write(parts, at, |tracer, target, at| {
-            let items = tracer.from_behind(vec![target.item.clone()], &update.from_clause, at);
+            let items = tracer.items_behind(vec![target.item.clone()], &update.from_clause, at);
             let mut scope = Scope::new(items, at.scope);
             let within = At { scope: Some(&scope), ..at };
             tracer.assign_list(target, &update.target_list, within);
@@ -158,7 +158,7 @@ impl Tracer<'_> {
     pub(super) fn delete(&mut self, delete: &DeleteStmt, at: At<'_>) -> Columns {
         let parts = (delete.relation.as_ref(), delete.with_clause.as_ref(), delete.returning_clause.as_ref());
         self.write(parts, at, |tracer, target, at| {
-            let items = tracer.from_behind(vec![target.item.clone()], &delete.using_clause, at);
+            let items = tracer.items_behind(vec![target.item.clone()], &delete.using_clause, at);
             let scope = Scope::new(items, at.scope);
             if let Some(condition) = &delete.where_clause {
                 tracer.probe_value(condition, At { scope: Some(&scope), ..at });
