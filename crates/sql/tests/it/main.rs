@@ -6,6 +6,7 @@ mod arbitrary;
 mod cache;
 mod effects;
 mod lineage;
+mod random;
 mod scanner;
 mod session;
 mod targets;
