@@ -165,7 +165,7 @@ fn what_postgres_18_returns_as_clean_holds_no_marked_value() {
 #[test]
 fn queries_made_at_random_return_what_their_lineage_says() {
     let postgres = start(Version::V18);
-    let statements = random::queries(4_000);
+    let statements = random::queries(10_000);
     check_names(&postgres, &statements, 300);
     check_values(&postgres, &statements, 300);
 }
