@@ -31,6 +31,18 @@ pub(crate) struct NotUnderstood;
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// Says that one is on the parser's thread, and parses there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parser(());
+
+impl Parser {
+    /// Parses a further text while another one is read.
+    pub(crate) fn parse(self, text: &str, settings: Settings) -> Result<Vec<RawStmt>, NotUnderstood> {
+        let parsed = pg_query::parse(text, options(settings)).map_err(|_| NotUnderstood)?;
+        Ok(parsed.protobuf.stmts)
+    }
+}
+
 /// Parses `text` and gives the statements to `read`, whose answer is the answer. `read` runs on
 /// the parser's thread, so it may recurse as deep as the tree.
 pub(crate) fn parse<T: Send + 'static>(
@@ -38,11 +50,17 @@ pub(crate) fn parse<T: Send + 'static>(
     settings: Settings,
     read: impl FnOnce(&[RawStmt]) -> T + Send + 'static,
 ) -> Result<T, NotUnderstood> {
+    parse_with(text, settings, |_, statements| read(statements))
+}
+
+/// As [`parse`], for a reading that has to parse more texts, such as the definitions of views.
+pub(crate) fn parse_with<T: Send + 'static>(
+    text: &str,
+    settings: Settings,
+    read: impl FnOnce(Parser, &[RawStmt]) -> T + Send + 'static,
+) -> Result<T, NotUnderstood> {
     let text = text.to_owned();
-    on_parser_thread(move || {
-        let parsed = pg_query::parse(&text, options(settings)).map_err(|_| NotUnderstood)?;
-        Ok(read(&parsed.protobuf.stmts))
-    })?
+    on_parser_thread(move || Ok(read(Parser(()), &Parser(()).parse(&text, settings)?)))?
 }
 
 fn options(settings: Settings) -> ParserOptions {

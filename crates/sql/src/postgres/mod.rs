@@ -9,6 +9,7 @@
 mod cache;
 mod effects;
 mod grammar;
+pub mod lineage;
 mod outline;
 pub mod scan;
 

@@ -203,7 +203,7 @@ fn field(node: &Node) -> Option<&str> {
 }
 
 /// The text of a string literal.
-pub(super) fn literal(node: &Node) -> Option<&str> {
+pub(crate) fn literal(node: &Node) -> Option<&str> {
     use pg_query::protobuf::a_const::Val;
     match &node.node {
         Some(Enum::AConst(constant)) => match &constant.val {

@@ -8,14 +8,14 @@
 mod administer;
 mod alter;
 mod census;
-mod children;
+pub(super) mod children;
 mod condition;
 mod copy;
 mod define;
 mod draft;
 mod expression;
-mod functions;
-mod names;
+pub(super) mod functions;
+pub(super) mod names;
 mod query;
 mod session;
 mod write;
@@ -29,6 +29,8 @@ use portcullis_core::vocabulary::Action;
 
 use self::census::{Census, census};
 use self::draft::{Draft, Place};
+pub(super) use self::expression::literal;
+pub(super) use self::session::runs;
 use crate::{Analysis, Kind, Object, QualifiedName, SessionChange, SqlEffect, Statement, vocabulary};
 
 /// The schema of temporary relations.

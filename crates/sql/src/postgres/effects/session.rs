@@ -227,7 +227,7 @@ pub(super) fn definitions(nodes: &[Node]) -> impl Iterator<Item = &DefElem> {
 }
 
 /// Whether `EXPLAIN` with these options runs the statement. Anything but a plain no is a yes.
-pub(super) fn runs(options: &[Node]) -> bool {
+pub(crate) fn runs(options: &[Node]) -> bool {
     definitions(options).filter(|option| option.defname.eq_ignore_ascii_case("analyze")).any(|option| {
         let Some(arg) = &option.arg else { return true };
         match &arg.node {
