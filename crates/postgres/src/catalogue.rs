@@ -1,4 +1,5 @@
-//! What the gate knows of each database's catalogue: which schemas hold a relation of a name.
+//! What the gate knows of each database's catalogue: which schemas hold a relation of a name, and
+//! what is known of the relations themselves.
 //!
 //! Answers come from a connection of the gate's own (`serve/lookup.rs`) and age quickly; any DDL
 //! that passes the gate drops them at once.
@@ -8,8 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::relations::{Found, Relations};
+
 /// How long an answer is good: the bound on what a change past the gate can go unnoticed.
-const FRESH: Duration = Duration::from_secs(5);
+pub(crate) const FRESH: Duration = Duration::from_secs(5);
 
 /// The most names kept per database.
 const MAX_NAMES: usize = 50_000;
@@ -25,6 +28,7 @@ pub(crate) struct Catalogues(Mutex<HashMap<Box<str>, Arc<Catalogue>>>);
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     names: Mutex<HashMap<Box<str>, Answer>>,
+    relations: Mutex<Relations>,
     generation: AtomicU64,
 }
 
@@ -73,11 +77,26 @@ impl Catalogue {
         }
     }
 
+    /// Looks at the relations that are known.
+    pub(crate) fn relations<T>(&self, look: impl FnOnce(&Relations) -> T) -> T {
+        look(&self.relations.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// As [`learn`](Self::learn), for relations.
+    pub(crate) fn learn_relations(&self, generation: u64, now: Instant, found: &Found) {
+        let mut relations = self.relations.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.generation() == generation {
+            relations.learn(found, now);
+        }
+    }
+
     /// Forgets everything: something changed the catalogue, or may have.
     pub(crate) fn forget(&self) {
         let mut names = self.lock();
+        let mut relations = self.relations.lock().unwrap_or_else(PoisonError::into_inner);
         self.generation.fetch_add(1, Ordering::SeqCst);
         names.clear();
+        *relations = Relations::default();
     }
 
     /// Changes whenever everything was forgotten.

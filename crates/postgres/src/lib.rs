@@ -8,9 +8,11 @@ mod cancel;
 mod catalogue;
 pub mod classify;
 mod config;
+mod knowledge;
 mod mask;
 mod names;
 mod refusal;
+mod relations;
 mod serve;
 mod session;
 mod values;
@@ -39,6 +41,7 @@ pub struct Postgres {
 
 impl Protocol for Postgres {
     const NAME: &'static str = "postgres";
+    const MASKS: bool = true;
     const VOCABULARY: &'static Vocabulary = &portcullis_sql::vocabulary::VOCABULARY;
     type Config = Config;
 

@@ -31,6 +31,7 @@ use crate::catalogue::Catalogue;
 use crate::classify;
 use crate::names::SearchPath;
 use crate::refusal;
+use crate::relations::Found;
 use crate::session::{ClientStep, Conversation, Deciding, Fault, Forward, TargetStep, Under};
 use crate::wire::write::{self, Report, Severity};
 
@@ -61,6 +62,9 @@ pub(super) struct Relay<'p> {
     to_client: Outbox,
     staged: Vec<Staged>,
     lookup: Option<BoxFuture<'p, Result<Answers, ServeError>>>,
+    /// The same for what the target has answered: nothing more of it is shown meanwhile.
+    looking: Option<BoxFuture<'p, Result<(Answers, Found), ServeError>>>,
+    put_off: bool,
     cancelling: Option<Cancelling>,
     /// What waits for humans, and what the client is told of it once nothing is in its way.
     hold: Option<Hold>,
@@ -155,6 +159,8 @@ impl<'p> Relay<'p> {
             to_client: Outbox::default(),
             staged: Vec::new(),
             lookup: None,
+            looking: None,
+            put_off: false,
             cancelling: None,
             hold: None,
             notices: BytesMut::new(),
@@ -307,23 +313,27 @@ impl<'p> Relay<'p> {
     }
 
     fn hear_lookup(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
-        let Some(lookup) = &mut self.lookup else { return Ok(false) };
-        let Poll::Ready(answers) = lookup.as_mut().poll(cx) else { return Ok(false) };
-        self.lookup = None;
-        match answers {
-            Ok(answers) => self.conversation.learn(answers),
-            Err(why) => {
-                // What a name means cannot be found out, so nothing is decided on it.
-                let report = Report {
-                    code: "58000",
-                    message: "the gate cannot look up what this statement names".into(),
-                    hint: Some("connect again; if it lasts, tell the gate's operator".into()),
-                    ..Report::default()
-                };
-                return Err(End::Told(report, format!("the catalogue lookup failed: {why}")));
-            }
+        let mut heard = false;
+        if let Some(lookup) = &mut self.lookup
+            && let Poll::Ready(answers) = lookup.as_mut().poll(cx)
+        {
+            self.lookup = None;
+            // What a name means cannot be found out, so nothing is decided on it.
+            self.conversation.learn(answers.map_err(|why| unknowable(&why))?);
+            heard = true;
         }
-        Ok(true)
+        if let Some(looking) = &mut self.looking
+            && let Poll::Ready(found) = looking.as_mut().poll(cx)
+        {
+            self.looking = None;
+            self.put_off = true;
+            // Where a value comes from cannot be found out, so it is not shown.
+            let (answers, found) = found.map_err(|why| unknowable(&why))?;
+            self.conversation.learn(answers);
+            self.conversation.learn_relations(&found);
+            heard = true;
+        }
+        Ok(heard)
     }
 
     fn hear_client(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
@@ -453,6 +463,11 @@ impl<'p> Relay<'p> {
                     target.push(bytes);
                     target.push(&more);
                 }
+                Forward::Around(before, behind) => {
+                    target.push(&before);
+                    target.push(bytes);
+                    target.push(&behind);
+                }
                 Forward::Instead(other) => target.push(&other),
                 Forward::Nothing => {}
             }
@@ -461,14 +476,17 @@ impl<'p> Relay<'p> {
     }
 
     fn hear_target(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
-        if self.to_client.waiting() >= FULL {
+        if self.to_client.waiting() >= FULL || self.looking.is_some() {
             return Ok(false);
         }
         let moved = match self.from_target.poll_fill(cx, &mut self.target) {
             Poll::Ready(Ok(more)) => more,
             Poll::Ready(Err(why)) => return Err(End::Broken(ServeError::TargetIo(why))),
+            // What has come before was put off while something was looked up.
+            Poll::Pending if self.put_off => true,
             Poll::Pending => return Ok(false),
         };
+        self.put_off = false;
         loop {
             match self.conversation.target(self.from_target.bytes())? {
                 TargetStep::Wait => return Ok(moved),
@@ -482,6 +500,16 @@ impl<'p> Relay<'p> {
                 TargetStep::Replace(count, with) => {
                     self.to_client.push(&with);
                     self.from_target.consume(count);
+                }
+                TargetStep::Look(wanted) => {
+                    self.looking = Some(Box::pin(lookup::look_up_relations(
+                        self.postgres,
+                        self.session.target().clone(),
+                        self.database.clone(),
+                        Arc::clone(&self.catalogue),
+                        wanted,
+                    )));
+                    return Ok(true);
                 }
             }
         }
@@ -512,6 +540,18 @@ impl<'p> Relay<'p> {
         let closing = std::future::poll_fn(|cx| self.target.poll_shutdown(cx));
         let _ = tokio::time::timeout(FAREWELL, closing).await;
     }
+}
+
+/// The end of a session whose statements cannot be judged.
+fn unknowable(why: &ServeError) -> End {
+    let report = Report {
+        // system_error
+        code: "58000",
+        message: "the gate cannot look up what this statement names".into(),
+        hint: Some("connect again; if it lasts, tell the gate's operator".into()),
+        ..Report::default()
+    };
+    End::Told(report, format!("the catalogue lookup failed: {why}"))
 }
 
 fn next_ending(session: &Session, now: Ending) -> Pin<Box<dyn Future<Output = Ending> + Send>> {

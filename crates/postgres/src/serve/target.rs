@@ -22,6 +22,7 @@ use crate::cancel::CancelKey;
 use crate::config::Login;
 use crate::wire::body::Body;
 use crate::wire::error;
+use crate::wire::rows::Values;
 use crate::wire::startup::Startup;
 use crate::wire::write;
 
@@ -192,17 +193,12 @@ const fn lookup_limit() -> usize {
 }
 
 fn row(body: &[u8]) -> Result<Vec<String>, crate::wire::WireError> {
-    let mut body = Body::new(b'D', body);
-    let columns = body.count()?;
+    let mut values = Values::of(body)?;
     let mut row = Vec::new();
-    for _ in 0..columns {
-        let value = match usize::try_from(body.int()?) {
-            Ok(length) => body.take(length)?,
-            Err(_) => b"",
-        };
-        row.push(String::from_utf8_lossy(value).into_owned());
+    while values.left() > 0 {
+        row.push(String::from_utf8_lossy(values.value()?.unwrap_or_default()).into_owned());
     }
-    body.end().map(|()| row)
+    values.end().map(|()| row)
 }
 
 /// What a target said instead of yes. Its message may quote roles and databases, so it is for the

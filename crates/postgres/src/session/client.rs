@@ -10,6 +10,7 @@ use portcullis_core::permit::Permit;
 use super::decide::{Decided, Deciding, Message};
 use super::expected::Kind;
 use super::prepared::Values;
+use super::result::Description;
 use super::{Conversation, Copy, Expected, Fault, MAX_EXPECTED, Portal, Prepared, significant};
 use crate::classify::{self, Names, Stored};
 use crate::wire::body::Body;
@@ -48,6 +49,8 @@ pub(crate) enum Forward {
     AsIs,
     /// The consumed bytes, then these.
     Then(BytesMut),
+    /// These bytes, then those consumed, then those.
+    Around(BytesMut, BytesMut),
     /// These bytes in their place.
     Instead(BytesMut),
     /// Nothing.
@@ -187,6 +190,14 @@ impl Conversation {
             Decided::Ask(pending) => return Ok(ClientStep::Ask(pending)),
             Decided::Permit(permit) => {
                 self.resolver.making(&prepared.analysis);
+                self.view = permit.view().cloned();
+                let prepared = if self.view.is_some() {
+                    // Where values come from is read from the text.
+                    let text = Bytes::copy_from_slice(text);
+                    Arc::new(Prepared::passing(text, Arc::clone(&prepared.analysis)))
+                } else {
+                    prepared
+                };
                 self.queue(header, Expected::new(Kind::Query(prepared), Some(permit)))
             }
             Decided::Refused(error) => {
@@ -297,13 +308,17 @@ impl Conversation {
             Decided::Permit(permit) => {
                 self.resolver.making(&prepared.analysis);
                 let waits = classify::changes_meaning(&prepared.analysis);
-                let mut step = self.queue(header, Expected::new(Kind::Execute(Some(prepared)), Some(permit)));
+                let description = portal.description.clone();
+                let mut step = self.queue_execute(header, name, Some(prepared), permit, &description);
                 if waits && let ClientStep::Done { forward, .. } = &mut step {
                     self.barrier = Some(self.next_entry().saturating_sub(1));
                     // Without it the target would keep its answer until Sync, which waits for it.
                     let mut flush = BytesMut::new();
                     write::flush(&mut flush);
-                    *forward = Forward::Then(flush);
+                    *forward = match std::mem::replace(forward, Forward::AsIs) {
+                        Forward::Around(before, _) => Forward::Around(before, flush),
+                        _ => Forward::Then(flush),
+                    };
                 }
                 Ok(step)
             }
@@ -321,13 +336,51 @@ impl Conversation {
             Decided::Resolve(names) => Ok(ClientStep::Resolve(names)),
             Decided::Ask(pending) => Ok(ClientStep::Ask(pending)),
             Decided::Refused(error) => Ok(self.stand_in(header, Expected::refused(Kind::Execute(None), error))),
-            Decided::Permit(permit) => Ok(self.queue(header, Expected::new(Kind::Execute(None), Some(permit)))),
+            Decided::Permit(permit) => Ok(self.queue_execute(header, name, None, permit, &Description::default())),
+        }
+    }
+
+    /// Queues an Execute. Where something is hidden from the client, the columns have to be known: what
+    /// the client has not asked for itself, the gate asks.
+    fn queue_execute(
+        &mut self,
+        header: Header,
+        portal: &[u8],
+        prepared: Option<Arc<Prepared>>,
+        permit: Permit,
+        description: &Description,
+    ) -> ClientStep {
+        self.view = permit.view().cloned();
+        let expected = Expected::new(Kind::Execute(prepared), Some(permit));
+        if self.view.is_none() {
+            return self.queue(header, expected);
+        }
+        let expected = expected.described_by(description);
+        if description.get().is_some() {
+            return self.queue(header, expected);
+        }
+        let mut asked = BytesMut::new();
+        write::describe_portal(&mut asked, portal);
+        let mut ours = Expected::new(Kind::Describe, None).described_by(description);
+        ours.silent = true;
+        self.expected.push_back(ours);
+        match self.queue(header, expected) {
+            ClientStep::Done { consumed, under, .. } => {
+                ClientStep::Done { consumed, forward: Forward::Around(asked, BytesMut::new()), under }
+            }
+            other => other,
         }
     }
 
     fn describe(&mut self, mut body: Body<'_>, header: Header) -> Result<ClientStep, Fault> {
-        named(&mut body)?;
-        Ok(self.queue(header, Expected::new(Kind::Describe, None)))
+        let (which, name) = named(&mut body)?;
+        let expected = Expected::new(Kind::Describe, None);
+        let portal = if which == b'P' { self.portals.get(significant(name)) } else { None };
+        let expected = match portal {
+            Some(portal) if self.view.is_some() => expected.described_by(&portal.description),
+            _ => expected,
+        };
+        Ok(self.queue(header, expected))
     }
 
     fn close(&mut self, mut body: Body<'_>, header: Header) -> Result<ClientStep, Fault> {

@@ -7,6 +7,7 @@ use portcullis_core::permit::{Outcome, Permit};
 use portcullis_core::recording::Status;
 use portcullis_core::refusal::Refusal;
 
+use super::result::{Description, ResultSet};
 use super::{Portal, Prepared};
 use crate::mask;
 
@@ -24,7 +25,7 @@ pub(crate) enum Kind {
     Bind(Box<[u8]>, Portal),
     /// A Describe of a statement or portal.
     Describe,
-    /// An Execute.
+    /// An Execute, with what it runs where that is known.
     Execute(Option<Arc<Prepared>>),
     /// A Close of a statement (`S`) or portal (`P`).
     Close(u8, Box<[u8]>),
@@ -42,6 +43,10 @@ pub(crate) struct Expected {
     pub(crate) stand_in: Option<BytesMut>,
     /// Statements of the text that the target has done.
     pub(crate) done: usize,
+    /// What the rows that answer it are made of, and how they are shown.
+    pub(crate) result: ResultSet,
+    /// The gate asked by itself, so the client does not hear the answer.
+    pub(crate) silent: bool,
     rows: u64,
     bytes: u64,
     tags: Vec<u8>,
@@ -50,11 +55,28 @@ pub(crate) struct Expected {
 
 impl Expected {
     pub(crate) const fn new(kind: Kind, permit: Option<Permit>) -> Self {
-        Self { kind, permit, stand_in: None, done: 0, rows: 0, bytes: 0, tags: Vec::new(), error: None }
+        Self {
+            kind,
+            permit,
+            stand_in: None,
+            done: 0,
+            result: ResultSet::NONE,
+            silent: false,
+            rows: 0,
+            bytes: 0,
+            tags: Vec::new(),
+            error: None,
+        }
     }
 
-    pub(crate) const fn refused(kind: Kind, error: BytesMut) -> Self {
-        Self { kind, permit: None, stand_in: Some(error), done: 0, rows: 0, bytes: 0, tags: Vec::new(), error: None }
+    pub(crate) fn refused(kind: Kind, error: BytesMut) -> Self {
+        Self { stand_in: Some(error), ..Self::new(kind, None) }
+    }
+
+    /// With the description that this message asks for, or that its rows are of.
+    pub(crate) fn described_by(mut self, description: &Description) -> Self {
+        self.result.description = Some(description.clone());
+        self
     }
 
     pub(crate) fn count(&mut self, rows: u64, bytes: usize) {

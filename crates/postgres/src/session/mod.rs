@@ -8,15 +8,19 @@ mod client;
 mod decide;
 mod expected;
 mod held;
+mod masking;
 mod path;
+mod plans;
 mod prepared;
 mod resolve;
+mod result;
 mod slots;
 mod target;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use portcullis_core::masking::View;
 use portcullis_sql::Analysis;
 use portcullis_sql::postgres::{Analyzer, Settings};
 
@@ -26,6 +30,7 @@ pub(crate) use expected::Expected;
 pub(crate) use target::TargetStep;
 
 use self::held::Held;
+use self::plans::{LookedUp, Plans};
 use self::prepared::{Meter, Portal, Prepared};
 use self::resolve::Resolver;
 use self::slots::Slots;
@@ -91,6 +96,10 @@ pub(crate) struct Conversation {
     account: String,
     resolver: Resolver,
     held: Option<Held>,
+    /// What was hidden from the client when something was permitted last.
+    view: Option<Arc<View>>,
+    looked_up: LookedUp,
+    plans: Plans,
     settings: Settings,
     /// Whether the target's own encoding, and the client's, are UTF8.
     encodings: (bool, bool),
@@ -117,6 +126,9 @@ impl Conversation {
             account,
             resolver: Resolver::new(database, path, catalogue),
             held: None,
+            view: None,
+            looked_up: LookedUp::default(),
+            plans: Plans::default(),
             settings: Settings::default(),
             encodings: (true, true),
             fatal: false,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use bytes::Bytes;
 use portcullis_sql::Analysis;
 
+use super::result::Description;
 use crate::values::readable;
 use crate::wire::{WireError, bind};
 
@@ -59,13 +60,15 @@ pub(crate) struct Portal {
     pub(crate) prepared: Arc<Prepared>,
     pub(super) parameters: usize,
     pub(super) values: Values,
+    /// Its columns, where the gate has to know them.
+    pub(super) description: Description,
     approved: Option<Arc<AtomicU64>>,
 }
 
 impl Portal {
     pub(super) fn new(prepared: Arc<Prepared>, parameters: usize, values: Values) -> Self {
         let approved = prepared.asks().then(Arc::default);
-        Self { prepared, parameters, values, approved }
+        Self { prepared, parameters, values, description: Description::default(), approved }
     }
 
     /// The approved operation that has begun to run this portal. PostgreSQL runs a portal once: what

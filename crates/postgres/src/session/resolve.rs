@@ -9,8 +9,10 @@ use portcullis_core::operation::Effects;
 use portcullis_sql::{Analysis, SessionChange};
 
 use super::path::Following;
+use super::plans::{Epoch, LookedUp};
 use crate::catalogue::{Catalogue, RESOLVED_FRESH};
 use crate::classify::{self, Earlier, Names, PathChange, Stored};
+use crate::knowledge::Knowledge;
 use crate::names::{NOWHERE, SearchPath, candidates};
 
 /// The most resolved analyses kept in one session.
@@ -38,6 +40,8 @@ pub(crate) struct Resolver {
     cursors: Shelf,
     answers: HashMap<Box<str>, Arc<[Box<str>]>>,
     resolved: HashMap<usize, Resolved>,
+    /// How often what was resolved has been forgotten.
+    forgotten: u64,
 }
 
 struct Resolved {
@@ -95,6 +99,7 @@ impl Resolver {
             cursors: Shelf::default(),
             answers: HashMap::new(),
             resolved: HashMap::new(),
+            forgotten: 0,
         }
     }
 
@@ -112,7 +117,7 @@ impl Resolver {
     /// The target reports its search path.
     pub(crate) fn path_reported(&mut self, setting: &str) {
         self.following.reported(setting);
-        self.resolved.clear();
+        self.forget_resolved();
     }
 
     pub(crate) fn learn(&mut self, answers: Vec<(Box<str>, Vec<Box<str>>)>) {
@@ -181,7 +186,7 @@ impl Resolver {
         let Some(statement) = analysis.statements.get(statement).or(analysis.statements.last()) else { return };
         let stored = classify::runs(statement).and_then(|run| self.stored(run));
         if self.following.done(statement, stored.as_deref()) || statement.change.is_some() {
-            self.resolved.clear();
+            self.forget_resolved();
         }
         match &statement.change {
             Some(SessionChange::DiscardAll) => {
@@ -209,6 +214,29 @@ impl Resolver {
         }
     }
 
+    /// Names may have come to mean something else.
+    fn forget_resolved(&mut self) {
+        self.resolved.clear();
+        self.forgotten = self.forgotten.wrapping_add(1);
+    }
+
+    /// Changes whenever names may have come to mean something else.
+    pub(super) fn epoch(&self) -> Epoch {
+        Epoch { session: self.forgotten, catalogue: self.catalogue.generation() }
+    }
+
+    /// What is known now, with what was just looked up.
+    pub(super) fn knowledge(&self, looked_up: &LookedUp) -> Arc<Knowledge> {
+        Arc::new(Knowledge {
+            catalogue: Arc::clone(&self.catalogue),
+            looked_up: Arc::clone(&looked_up.relations),
+            looked_up_at: looked_up.at,
+            path: self.following.path().clone(),
+            temporary: self.temporary.clone(),
+            now: Instant::now(),
+        })
+    }
+
     fn forget_stored(&mut self) {
         self.prepared.clear();
         self.cursors.clear();
@@ -219,14 +247,14 @@ impl Resolver {
     pub(crate) fn unnamed(&mut self, which: u8, name: &[u8]) {
         let shelf = if which == b'S' { &mut self.prepared } else { &mut self.cursors };
         if std::str::from_utf8(name).is_ok_and(|name| shelf.remove(name)) {
-            self.resolved.clear();
+            self.forget_resolved();
         }
     }
 
     /// The target is ready, with no transaction open if `idle`, and after a failure if `failed`.
     pub(crate) fn ready(&mut self, idle: bool, failed: bool) {
         if self.following.ready(idle, failed) {
-            self.resolved.clear();
+            self.forget_resolved();
         }
     }
 

@@ -9,6 +9,7 @@ use portcullis_sql::{Analysis, SessionChange};
 use super::expected::Kind;
 use super::slots::Slots;
 use super::{Conversation, Copy, Expected, Fault, Portal, Prepared};
+use crate::relations::Wanted;
 use crate::wire::body::Body;
 use crate::wire::error;
 use crate::wire::frame::{HEADER, Header, MAX_STREAMED, MAX_WHOLE, peek};
@@ -22,6 +23,8 @@ pub(crate) enum TargetStep {
     Relay(usize),
     /// This many bytes are replaced.
     Replace(usize, BytesMut),
+    /// These have to be looked up before it can be said how the client may see what comes.
+    Look(Wanted),
 }
 
 /// Length limits of what a target may send.
@@ -35,7 +38,7 @@ const fn limit(tag: u8) -> usize {
     }
 }
 
-fn misbehaved(what: impl Into<String>) -> Fault {
+pub(super) fn misbehaved(what: impl Into<String>) -> Fault {
     Fault::Target(what.into())
 }
 
@@ -47,7 +50,10 @@ impl Conversation {
             let rest = input.get(relayed..).unwrap_or_default();
             match self.one(rest)? {
                 TargetStep::Relay(0) | TargetStep::Wait if relayed == 0 => return Ok(TargetStep::Wait),
-                TargetStep::Relay(0) | TargetStep::Wait => return Ok(TargetStep::Relay(relayed)),
+                TargetStep::Look(wanted) if relayed == 0 => return Ok(TargetStep::Look(wanted)),
+                TargetStep::Relay(0) | TargetStep::Wait | TargetStep::Look(_) => {
+                    return Ok(TargetStep::Relay(relayed));
+                }
                 TargetStep::Relay(more) => relayed = relayed.saturating_add(more),
                 TargetStep::Replace(consumed, with) if relayed == 0 => return Ok(TargetStep::Replace(consumed, with)),
                 // `one` has taken the message out of the queue, so the run before it goes along.
@@ -70,29 +76,50 @@ impl Conversation {
             return Ok(TargetStep::Wait);
         };
         if matches!(header.tag, b'D' | b'd') {
-            return self.data(header, input.len());
+            return self.data(header, input);
         }
         let Some(frame) = input.get(..header.total) else { return Ok(TargetStep::Wait) };
         let body = frame.get(HEADER..).unwrap_or_default();
-        if header.tag == b'E' {
-            return self.error(body, header);
+        match header.tag {
+            b'E' => return self.error(body, header),
+            b'T' => {
+                if let Some(wanted) = self.columns(body)? {
+                    return Ok(TargetStep::Look(wanted));
+                }
+            }
+            b'H' => {
+                if let Some(wanted) = self.copying(body)? {
+                    return Ok(TargetStep::Look(wanted));
+                }
+            }
+            _ => {}
         }
+        let silent = matches!(header.tag, b'T' | b'n') && self.expected.front().is_some_and(|front| front.silent);
         self.message(header.tag, body)?;
-        Ok(TargetStep::Relay(header.total))
+        if silent {
+            return Ok(TargetStep::Replace(header.total, BytesMut::new()));
+        }
+        Ok(self.shown(header, body)?.unwrap_or(TargetStep::Relay(header.total)))
     }
 
-    /// Rows and COPY data pass in pieces, whatever their size.
-    fn data(&mut self, header: Header, arrived: usize) -> Result<TargetStep, Fault> {
-        let Some(answers @ Expected { kind: Kind::Query(_) | Kind::Execute(_), stand_in: None, .. }) =
-            self.expected.front_mut()
+    /// Rows and COPY data that their client may see as they are pass in pieces, whatever their size.
+    fn data(&mut self, header: Header, input: &[u8]) -> Result<TargetStep, Fault> {
+        let Some(Expected { kind: Kind::Query(_) | Kind::Execute(_), stand_in: None, .. }) = self.expected.front()
         else {
             return Err(misbehaved("it sent rows that nobody asked for"));
         };
         if header.tag == b'd' && self.copy != Copy::Out {
             return Err(misbehaved("it sent COPY data that nobody asked for"));
         }
-        answers.count(1, header.total);
-        let passed = header.total.min(arrived);
+        let masked =
+            if header.tag == b'D' { self.masked_rows(header, input)? } else { self.masked_copy(header, input)? };
+        if let Some(step) = masked {
+            return Ok(step);
+        }
+        if let Some(front) = self.expected.front_mut() {
+            front.count(1, header.total);
+        }
+        let passed = header.total.min(input.len());
         self.target_rest = header.total.saturating_sub(passed);
         Ok(TargetStep::Relay(passed))
     }
@@ -113,7 +140,7 @@ impl Conversation {
             b'H' => self.begin_copy(Copy::Out),
             b'c' if self.copy == Copy::Out => {
                 self.copy = Copy::No;
-                Ok(())
+                self.copied()
             }
             tag => Err(misbehaved(format!(
                 "it sent a message of type `{}` that is not relayed",
@@ -205,6 +232,8 @@ impl Conversation {
         front.tagged(body.strip_suffix(b"\0").unwrap_or(body));
         let statement = front.done;
         front.done = statement.saturating_add(1);
+        // The next result has other columns.
+        front.result.plan = None;
         let ends_entry = match &front.kind {
             Kind::Query(prepared) | Kind::Execute(Some(prepared)) if front.stand_in.is_none() => {
                 self.resolver.done(&prepared.analysis, statement);
@@ -260,11 +289,13 @@ impl Conversation {
     }
 
     fn error(&mut self, body: &[u8], header: Header) -> Result<TargetStep, Fault> {
-        let fields = error::fields(b'E', body).map_err(|why| misbehaved(why.to_string()))?;
+        let shown = self.shown_text(b'E', body)?;
+        let said = shown.as_ref().and_then(|shown| shown.get(HEADER..)).unwrap_or(body);
+        let fields = error::fields(b'E', said).map_err(|why| misbehaved(why.to_string()))?;
         self.fatal |= fields.is_fatal();
         let Some(front) = self.expected.front_mut() else {
             return if self.fatal {
-                Ok(TargetStep::Relay(header.total))
+                Ok(replaced(header, shown))
             } else {
                 Err(misbehaved("it reported an error that answers nothing"))
             };
@@ -277,7 +308,7 @@ impl Conversation {
         if !matches!(front.kind, Kind::Query(_) | Kind::Sync) {
             self.skip_to_sync()?;
         }
-        Ok(ours.map_or(TargetStep::Relay(header.total), |error| TargetStep::Replace(header.total, error)))
+        Ok(replaced(header, ours.or(shown)))
     }
 
     /// After an error in the extended protocol the target discards everything up to Sync.
@@ -315,6 +346,11 @@ impl Conversation {
         self.answered = self.answered.saturating_add(1);
         front.finish().map_err(Fault::Ended)
     }
+}
+
+/// A message, or what the client gets in its place.
+fn replaced(header: Header, with: Option<BytesMut>) -> TargetStep {
+    with.map_or(TargetStep::Relay(header.total), |with| TargetStep::Replace(header.total, with))
 }
 
 /// Follows SQL that makes the target forget prepared statements and cursors, which share their names

@@ -58,11 +58,7 @@ pub fn values(body: &[u8]) -> Result<Vec<Value<'_>>, WireError> {
             Some(1) => true,
             _ => return Err(malformed),
         };
-        let bytes = match usize::try_from(body.int()?) {
-            Ok(length) => Some(body.take(length)?),
-            Err(_) => None,
-        };
-        values.push(Value { bytes, binary });
+        values.push(Value { bytes: body.value()?, binary });
     }
     for _ in 0..body.wide_count()? {
         body.wide_count()?;

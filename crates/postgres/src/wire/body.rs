@@ -38,14 +38,27 @@ impl<'a> Body<'a> {
 
     /// The next 16-bit count.
     pub fn count(&mut self) -> Result<usize, WireError> {
-        let bytes: [u8; 2] = self.take(2)?.try_into().map_err(|_| self.malformed())?;
-        usize::try_from(i16::from_be_bytes(bytes)).map_err(|_| self.malformed())
+        usize::try_from(self.short()?).map_err(|_| self.malformed())
     }
 
     /// The next unsigned 16-bit count: Bind carries up to 65,535 parameters.
     pub fn wide_count(&mut self) -> Result<usize, WireError> {
         let bytes: [u8; 2] = self.take(2)?.try_into().map_err(|_| self.malformed())?;
         Ok(usize::from(u16::from_be_bytes(bytes)))
+    }
+
+    /// The next 16-bit number.
+    pub fn short(&mut self) -> Result<i16, WireError> {
+        let bytes: [u8; 2] = self.take(2)?.try_into().map_err(|_| self.malformed())?;
+        Ok(i16::from_be_bytes(bytes))
+    }
+
+    /// The next value with its length before it; `None` for NULL.
+    pub fn value(&mut self) -> Result<Option<&'a [u8]>, WireError> {
+        match self.int()? {
+            -1 => Ok(None),
+            length => self.take(usize::try_from(length).map_err(|_| self.malformed())?).map(Some),
+        }
     }
 
     /// The next 32-bit number.

@@ -6,6 +6,7 @@ pub mod bind;
 pub mod body;
 pub mod error;
 pub mod frame;
+pub mod rows;
 pub mod startup;
 pub mod write;
 

@@ -1,6 +1,6 @@
 //! What the gate itself says, to client and target, in `pgwire`'s codecs.
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use pgwire::messages::Message;
 use pgwire::messages::extendedquery::{Flush, Parse};
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
@@ -81,6 +81,15 @@ pub fn stand_in_query(out: &mut BytesMut) {
 /// Appends the stand-in for a refused message of the extended protocol.
 pub fn stand_in_parse(out: &mut BytesMut) {
     message(out, &Parse::new(Some(STAND_IN_NAME.to_owned()), STAND_IN.to_owned(), Vec::new()));
+}
+
+/// Appends a Describe of a portal; its name is none of the gate's, so it is written as it came.
+pub fn describe_portal(out: &mut BytesMut, portal: &[u8]) {
+    out.put_u8(b'D');
+    out.put_u32(u32::try_from(portal.len().saturating_add(6)).unwrap_or(u32::MAX));
+    out.put_u8(b'P');
+    out.put_slice(portal);
+    out.put_u8(0);
 }
 
 /// Appends a Flush, which makes the target say what it has to say.

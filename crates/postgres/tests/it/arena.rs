@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use portcullis_core::masking::Rules;
 use portcullis_testkit::fakes::FakeConnector;
 use portcullis_testkit::servers::{Postgres, Version};
 use tokio::net::UnixStream;
@@ -25,6 +26,11 @@ pub(crate) struct Arena {
 
 impl Arena {
     pub(crate) fn open(version: Version) -> Self {
+        Self::masking(version, Rules::none())
+    }
+
+    /// A gate that hides from its clients what these rules tag.
+    pub(crate) fn masking(version: Version, rules: Rules) -> Self {
         let postgres = Postgres::start(version).unwrap();
         postgres.sql_as_app(SCHEMA).unwrap();
         let socket: PathBuf = postgres.socket_folder().join(format!(".s.PGSQL.{}", postgres.port()));
@@ -35,7 +41,10 @@ impl Arena {
                 let _ = tokio::io::copy_bidirectional(&mut stream, &mut target).await;
             })
         });
-        Self { postgres, stage: Stage::in_front_of(connector, Postgres::USER) }
+        let mut stage = Stage::in_front_of(connector, Postgres::USER);
+        stage.gate.masking = rules;
+        stage.gate.policy.deny("reveal");
+        Self { postgres, stage }
     }
 
     pub(crate) async fn client(&self) -> Client {

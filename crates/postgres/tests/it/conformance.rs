@@ -27,6 +27,7 @@ impl Subject for PostgresSubject {
     type Client = Client;
     const GUARDED_ACTION: &'static str = "sql:drop";
     const GUARDED_BYTES: &'static [u8] = b"DROP TABLE";
+    const VALUE: &'static [u8] = b"Ann";
 
     fn config() -> Config {
         let password = SecretRef::Env("PORTCULLIS_TEST_NO_SUCH_SECRET".into());

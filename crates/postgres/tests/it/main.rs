@@ -6,6 +6,7 @@ mod attacks;
 mod conformance;
 mod holding;
 mod hostile_target;
+mod leaks;
 mod scripted_client;
 mod scripted_target;
 mod stage;

@@ -7,6 +7,7 @@
 //! ```
 
 mod cache;
+pub mod copy;
 mod effects;
 mod grammar;
 pub mod lineage;

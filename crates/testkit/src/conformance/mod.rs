@@ -12,10 +12,6 @@ use portcullis_core::stream::BoxStream;
 pub use rules::*;
 pub use stage::block_on;
 
-/// Rules of the design that no protocol claims yet, because the feature that they are about is
-/// not there. A rule leaves this list in the change that brings its feature.
-pub const NOT_YET_CLAIMED: &[&str] = &["a masked value is in neither reply nor record"];
-
 /// What a scripted client asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
@@ -48,6 +44,8 @@ pub trait Subject: 'static {
     const GUARDED_ACTION: &'static str;
     /// Bytes that only [`Ask::Guarded`] contains.
     const GUARDED_BYTES: &'static [u8];
+    /// A value in the answer to [`Ask::Allowed`].
+    const VALUE: &'static [u8];
 
     /// The protocol's configuration for the scripted target.
     fn config() -> <Self::Protocol as Protocol>::Config;
@@ -96,6 +94,7 @@ macro_rules! conformance {
             approval_timeout_refuses
             client_gone_withdraws_the_ask
             failure_of_approvals_refuses
+            masked_value_is_in_neither_reply_nor_record
             failure_to_open_a_recording_refuses
             failure_to_append_refuses
             failure_to_commit_refuses

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "a rule that is broken panics: it is a test")]
 
 use portcullis_core::approval::Verdict;
+use portcullis_core::masking::{Rules, Settings, Tag};
 use portcullis_core::sessions::Revocation;
 use portcullis_core::stream::BoxStream;
 use serde_json::Value;
@@ -168,6 +169,23 @@ pub async fn failure_of_approvals_refuses<S: Subject>() {
     let (mut client, _served) = stage.client().await;
     assert!(matches!(within(client.ask(Ask::Guarded)).await, Heard::Error(_)));
     assert!(!contains(&stage.gate.connector.received(), S::GUARDED_BYTES));
+}
+
+/// What is hidden from a client is in nothing that it gets, and in nothing that is recorded.
+#[expect(clippy::expect_used, reason = "rules that are wrong cannot be tested")]
+pub async fn masked_value_is_in_neither_reply_nor_record<S: Subject>() {
+    let everything = Settings { columns: vec![("*.*.*".into(), Tag::new("secret"))], ..Settings::default() };
+    let rules = Rules::new(&everything).expect("the rules are good");
+    for (rules, hidden) in [(Rules::none(), false), (rules, true)] {
+        let stage = Stage::<S>::masking(rules);
+        let (mut client, _served) = stage.client().await;
+        let Heard::Done(reply) = within(client.ask(Ask::Allowed)).await else { panic!("nothing was answered") };
+        assert_eq!(contains(&reply, S::VALUE), !hidden, "the reply: {}", String::from_utf8_lossy(&reply));
+        let outcomes = stage.gate.recorder.of("outcome");
+        assert!(!outcomes.iter().any(|outcome| contains(outcome.to_string().as_bytes(), S::VALUE)));
+        let counted = outcomes.iter().any(|outcome| outcome["masked"]["secret"] == 1);
+        assert_eq!(counted, hidden, "the record does not say what was masked: {outcomes:?}");
+    }
 }
 
 /// A session that cannot be recorded does not begin.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use portcullis_core::masking::Rules;
 use portcullis_core::protocol::{Protocol, ServeError};
 use portcullis_core::stream::BoxStream;
 use tokio::task::JoinHandle;
@@ -32,9 +33,16 @@ pub(super) struct Stage<S: Subject> {
 pub(super) type Served = JoinHandle<Result<(), ServeError>>;
 
 impl<S: Subject> Stage<S> {
-    #[expect(clippy::expect_used, reason = "a subject whose configuration is wrong cannot be tested")]
     pub(super) fn new() -> Self {
-        let gate = FakeGate::new(FakeConnector::new(|stream| Box::pin(S::target(stream))));
+        Self::masking(Rules::none())
+    }
+
+    /// A gate that hides what these rules tag.
+    #[expect(clippy::expect_used, reason = "a subject whose configuration is wrong cannot be tested")]
+    pub(super) fn masking(rules: Rules) -> Self {
+        let mut gate = FakeGate::new(FakeConnector::new(|stream| Box::pin(S::target(stream))));
+        gate.masking = rules;
+        gate.policy.deny("reveal");
         let protocol = S::Protocol::new(S::config()).expect("the subject's configuration is good");
         Self { gate, protocol: std::sync::Arc::new(protocol) }
     }

@@ -1,0 +1,32 @@
+//! What the rows of one answer are made of, and how their client may see them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::mask::{Copying, Plan};
+use crate::wire::rows::Column;
+
+/// The columns of a portal, from when the target has described it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Description(Arc<Mutex<Option<Arc<[Column]>>>>);
+
+impl Description {
+    pub(super) fn set(&self, columns: Arc<[Column]>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(columns);
+    }
+
+    pub(super) fn get(&self) -> Option<Arc<[Column]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The rows that answer one message.
+#[derive(Debug, Default)]
+pub(crate) struct ResultSet {
+    pub(super) description: Option<Description>,
+    pub(super) plan: Option<Arc<Plan>>,
+    pub(super) copying: Option<Copying>,
+}
+
+impl ResultSet {
+    pub(super) const NONE: Self = Self { description: None, plan: None, copying: None };
+}
