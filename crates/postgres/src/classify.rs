@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use portcullis_core::operation::{Effect, Effects, Fact, Facts, Resource};
+use portcullis_core::operation::{Action, Effect, Effects, Fact, Facts, Resource};
 use portcullis_sql::vocabulary as sql;
 use portcullis_sql::{Analysis, Kind, Object, QualifiedName, SessionChange, SqlEffect, Statement};
 
@@ -204,6 +204,12 @@ pub(crate) fn runs(statement: &Statement) -> Option<Stored<'_>> {
         Some(SessionChange::Fetch { name }) => Some(Stored::Cursor(name)),
         _ => None,
     }
+}
+
+/// Whether a statement puts values into rows, or may.
+pub(crate) fn writes_rows(statement: &Statement) -> bool {
+    const WRITES: [Action; 5] = [sql::INSERT, sql::UPDATE, sql::MERGE, sql::COPY_IN, sql::UNKNOWN];
+    statement.effects.iter().any(|effect| WRITES.contains(&effect.action))
 }
 
 fn resolve(effect: &SqlEffect, names: &impl Names, earlier: &Earlier) -> Vec<Effect> {

@@ -25,6 +25,9 @@ pub(crate) struct Asked<'a> {
     pub(crate) settings: Settings,
     /// Which of the text's statements.
     pub(crate) statement: usize,
+    /// Whether it writes: what it returns then may be what it has written, of whatever origin, though
+    /// the target says only in which column it stands now.
+    pub(crate) writes: bool,
 }
 
 /// What is done with each column, or what has to be looked up first.
@@ -39,14 +42,18 @@ pub(crate) fn worst(count: usize, view: &View) -> Vec<Treatment> {
 pub(crate) fn treatments(columns: &[Column], asked: Option<Asked<'_>>, known: &Arc<Knowledge>, view: &View) -> Result {
     let mut tracing = Tracing { known, view, wanted: Wanted::default() };
     let computed = columns.iter().any(|column| column.relation == 0);
-    let lineage = asked.filter(|_| computed).map(|asked| tracing.lineage(asked));
+    let writes = asked.is_none_or(|asked| asked.writes);
+    let lineage = asked.filter(|_| computed || writes).map(|asked| tracing.lineage(asked));
     let mut treatments = Vec::with_capacity(columns.len());
     for (place, column) in columns.iter().enumerate() {
-        let tags = match (column.relation, &lineage) {
-            (0, Some(lineage)) => tracing.tags(&lineage.origin(place, columns.len())),
-            (0, None) => view.all(),
-            (relation, _) => tracing.stored(relation, column.attribute),
-        };
+        let mut tags = Tags::NONE;
+        if column.relation != 0 {
+            tags |= tracing.stored(column.relation, column.attribute);
+        }
+        if column.relation == 0 || writes {
+            let origin = lineage.as_ref().map(|lineage| lineage.origin(place, columns.len()));
+            tags |= origin.map_or_else(|| view.all(), |origin| tracing.tags(&origin));
+        }
         treatments.push(Treatment { tags, scan: view.scans(), form: Form::of(column) });
     }
     tracing.or_wanted(treatments)
@@ -162,7 +169,7 @@ impl Tracing<'_> {
             (Source::Stored, Some(_)) if !generated => own,
             (_, Some(at)) => {
                 let text = select_all(&relation.place);
-                let asked = Asked { text: text.as_bytes(), settings: Settings::default(), statement: 0 };
+                let asked = Asked { text: text.as_bytes(), settings: Settings::default(), statement: 0, writes: false };
                 let computed = self.lineage(asked).origin(at, relation.columns.len());
                 own | self.tags(&computed)
             }

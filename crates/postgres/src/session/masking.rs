@@ -62,7 +62,8 @@ impl Conversation {
             front.result.plan = Some(plan);
             return Ok(None);
         }
-        let asked = made.text.as_ref().map(|text| mask::Asked { text, settings: self.settings, statement });
+        let writes = prepared.is_none_or(|prepared| self.resolver.writes(&prepared.analysis, statement));
+        let asked = made.text.as_ref().map(|text| mask::Asked { text, settings: self.settings, statement, writes });
         let known = self.resolver.knowledge(&self.looked_up);
         match mask::treatments(columns, asked, &known, &view) {
             Ok(treatments) => {
@@ -91,7 +92,7 @@ impl Conversation {
             return Err(misbehaved("it began a COPY that nobody had asked for"));
         };
         let statement = if matches!(front.kind, Kind::Query(_)) { front.done } else { 0 };
-        let asked = mask::Asked { text: &prepared.text, settings: self.settings, statement };
+        let asked = mask::Asked { text: &prepared.text, settings: self.settings, statement, writes: false };
         let Some(copy) = copy_out(&prepared.text, self.settings, statement) else {
             return Err(Fault::Client(unreadable()));
         };

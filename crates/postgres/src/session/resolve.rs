@@ -177,6 +177,14 @@ impl Resolver {
         analysis.statements.iter().filter_map(classify::runs).filter_map(|run| self.stored(run))
     }
 
+    /// Whether a statement writes rows, or may: itself, or in what it runs of what was stored.
+    pub(super) fn writes(&self, analysis: &Analysis, statement: usize) -> bool {
+        let Some(statement) = analysis.statements.get(statement) else { return true };
+        let Some(run) = classify::runs(statement) else { return classify::writes_rows(statement) };
+        let Some(stored) = self.stored(run) else { return true };
+        stored.statements.iter().any(classify::writes_rows)
+    }
+
     /// Follows what the target has done: `statement` of `analysis` is complete.
     pub(crate) fn done(&mut self, analysis: &Arc<Analysis>, statement: usize) {
         if classify::changes_catalogue(analysis) {
