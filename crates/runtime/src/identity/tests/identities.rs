@@ -13,7 +13,9 @@ async fn identity_of(issuer: &Issuer, more: Value, claims: Claims) -> Identity {
 async fn an_identity_is_what_the_token_says() {
     let issuer = Issuer::start().await.unwrap();
     let exp = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + 600;
-    let claims = alice().groups(["dba", "staff"]).email("alice@example.com").set("exp", exp).set("jti", "t-1");
+    let claims =
+        alice().groups(["dba", "staff"]).email("alice@example.com").set("exp", exp).set("auth_time", exp - 660);
+    let claims = claims.set("jti", "t-1");
     let identity = identity_of(&issuer, json!({ "kind": "workload" }), claims.rs256()).await;
     let expected = Identity {
         issuer: issuer.url().to_owned(),
@@ -23,7 +25,7 @@ async fn an_identity_is_what_the_token_says() {
         email: Some(String::from("alice@example.com")),
         actors: Vec::new(),
         token: Some(String::from("t-1")),
-        authenticated: None,
+        authenticated: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(exp - 660)),
         expires: SystemTime::UNIX_EPOCH + Duration::from_secs(exp),
     };
     assert_eq!(identity, expected);
