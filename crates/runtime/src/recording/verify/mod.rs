@@ -72,10 +72,24 @@ pub fn dir(path: &Path, root: Option<&RootKey>) -> Result<DirReport, ReadError> 
         for (session, cursor) in &cursors {
             finished.insert(*session, cursor.finish(expected(*session))?);
         }
-        // A listing may pass over a file that is made or sealed while it is taken.
-        let awaited = finished.values().any(Finished::awaits_signature) || !signed.missing(&cursors).is_empty();
-        if !signed.may_grow(awaited, attempt)? {
+        if !signed.may_grow(finished.values().any(Finished::awaits_signature), attempt)? {
             break;
+        }
+    }
+    // A listing may pass over a file that is made or sealed while it is taken, so what is missing is
+    // looked for again.
+    for _ in 0..TRIES {
+        let gaps = signed.missing(&cursors);
+        if gaps.is_empty() {
+            break;
+        }
+        std::thread::sleep(PATIENCE);
+        let listed = directory.sessions().map_err(|why| ReadError::io(path, why))?.into_keys();
+        for session in listed.filter(|session| gaps.iter().any(|gap| gap.contains(session))) {
+            let gate = signed.gate();
+            let gate = gate.as_ref().map(|(name, root)| (name.as_str(), *root));
+            let cursor = cursors.entry(session).or_insert_with(|| Cursor::new(directory.sealed(session)));
+            finished.insert(session, cursor.finish(Expected { session: Some(session), gate })?);
         }
     }
     if signed.log.is_none() && !cursors.is_empty() {
