@@ -59,6 +59,9 @@ fn introduce(scene: &Scene) -> anyhow::Result<()> {
         println!();
     }
     let gate = scene.command_line();
+    println!("Who answers what waits, as the DBA:");
+    println!("  {}", scene.control_line(&people::DBA));
+    println!("  {} asks                    # then show, approve or deny one", scene.binary());
     println!("What the gate recorded:");
     println!("  {gate} sessions         # who was here");
     println!("  {gate} replay 1         # what one of them did, with every decision and its reason");

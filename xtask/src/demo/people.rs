@@ -11,7 +11,7 @@ const WORKING_DAY: Duration = Duration::from_secs(8 * 3600);
 pub(super) struct Person {
     /// The user name that psql asks for, and the token's subject.
     pub(super) name: &'static str,
-    group: &'static str,
+    pub(super) group: &'static str,
     /// Who that is, and what the policies say of them.
     pub(super) about: &'static str,
     /// What shows it.
@@ -23,7 +23,7 @@ pub(super) const AGENT: Person = Person {
     group: "agents",
     about: "an AI agent, reads the shop and changes nothing",
     tries: &[
-        "SELECT * FROM customers;",
+        "SELECT * FROM customers;            -- addresses and cards are masked",
         "DROP TABLE customers;              -- denied, with the reason; the session goes on",
         "COPY customers TO STDOUT;          -- denied: nothing in bulk",
     ],
@@ -34,6 +34,7 @@ pub(super) const VENDOR: Person = Person {
     about: "a vendor, reads orders and products alone",
     tries: &[
         "SELECT * FROM orders;",
+        "UPDATE orders SET state = 'sent' WHERE id = 3;     -- waits until a DBA says yes",
         "SELECT * FROM customers;           -- denied",
         "SELECT email FROM orders JOIN customers ON customers.id = customer;   -- denied too",
     ],
@@ -44,12 +45,18 @@ pub(super) const DBA: Person = Person {
     about: "a DBA, works on everything but does not leave the database",
     tries: &[
         "UPDATE orders SET state = 'sent' WHERE id = 1;",
-        "DELETE FROM orders;                -- needs two other DBAs: there is no WHERE",
+        "DELETE FROM orders;                -- waits for two other DBAs: there is no WHERE",
         "COPY customers TO PROGRAM 'cat';   -- denied to everybody",
     ],
 };
+pub(super) const SUPPORT: Person = Person {
+    name: "support",
+    group: "oncall",
+    about: "support on call, sees addresses and asks a DBA before repairing by hand",
+    tries: &["SELECT email, card FROM customers;  -- addresses as they are, cards but for four digits"],
+};
 /// Who can log in.
-pub(super) const PEOPLE: [Person; 3] = [AGENT, VENDOR, DBA];
+pub(super) const PEOPLE: [Person; 4] = [AGENT, VENDOR, SUPPORT, DBA];
 
 /// Somebody whom no policy knows.
 pub(super) const INTERN: Person =

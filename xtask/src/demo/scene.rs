@@ -16,6 +16,23 @@ use crate::command::root;
 const SHOP: &str = include_str!("shop.sql");
 /// The target's name in the gate's configuration and in the sample policies.
 const TARGET: &str = "shop";
+/// What is sensitive in the shop.
+const MASKING: &str = r#"
+[masking]
+detect = ["email", "card"]
+
+[[masking.column]]
+match = "public.customers.email"
+tag = "email"
+
+[[masking.column]]
+match = "public.customers.card"
+tag = "card"
+
+[masking.tags.card]
+style = "partial"
+keep = 4
+"#;
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// A running demo.
@@ -48,6 +65,7 @@ impl Scene {
         let issuer = Issuer::start_blocking()?;
         let mut config = GateConfig::open(issuer.url(), vec![GateTarget::shop(&postgres)]);
         config.policies = Policies::Folder(root().join("deploy/policies"));
+        config.more = MASKING.to_owned();
         let gate = Gate::start(Build::Debug, config)?;
         Ok(Self { gate, issuer, postgres })
     }
@@ -61,10 +79,25 @@ impl Scene {
         Ok(format!("PGPASSWORD=$(cat {token}) {psql} \"{address}\""))
     }
 
+    /// The gate's binary.
+    pub(super) fn binary(&self) -> String {
+        self.gate.command(&[]).get_program().to_string_lossy().into_owned()
+    }
+
     /// How a shell calls the gate's binary with this gate's configuration.
     pub(super) fn command_line(&self) -> String {
-        let binary = self.gate.command(&[]).get_program().to_string_lossy().into_owned();
-        format!("{binary} --config {}", self.gate.config().display())
+        format!("{} --config {}", self.binary(), self.gate.config().display())
+    }
+
+    /// How a shell says where the control API is, and that `person` asks there.
+    pub(super) fn control_line(&self, person: &Person) -> String {
+        let token = self.gate.config().with_file_name(format!("{}.token", person.name));
+        let (url, authority) = (self.gate.control_url(), self.gate.authority());
+        format!(
+            "export PORTCULLIS_CONTROL={url} PORTCULLIS_CA={} PORTCULLIS_TOKEN=$(cat {})",
+            authority.display(),
+            token.display()
+        )
     }
 
     /// Where Prometheus would look.

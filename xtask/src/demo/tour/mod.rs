@@ -3,7 +3,9 @@
 //! Every step first shows that it could fail: it looks for what must be there as well as for what
 //! must not.
 
+mod approvals;
 mod logins;
+mod masking;
 mod recordings;
 mod statements;
 mod watching;
@@ -16,17 +18,21 @@ use super::scene::{Said, Scene};
 
 type Step = fn(&Scene) -> anyhow::Result<()>;
 
-const STEPS: [(&str, Step); 23] = [
+const STEPS: [(&str, Step); 27] = [
     ("allowed read", statements::allowed_read),
+    ("masked read", masking::masked),
+    ("the same read revealed to support", masking::revealed),
     ("psql describes a table", statements::described_table),
     ("denied table", statements::denied_table),
     ("denied DROP aborts its transaction honestly", statements::denied_drop_aborts),
     ("denied statement behind a savepoint lets the rest commit", statements::denied_behind_savepoint),
     ("one denied statement denies its whole batch", statements::denied_batch),
     ("session is usable after a denial", statements::usable_after_denial),
-    ("DELETE without a condition denied", statements::unfiltered_delete),
     ("nobody leaves the database", statements::programs_denied),
     ("a running statement is cancelled", statements::cancelled),
+    ("held DELETE approved by a DBA", approvals::approved),
+    ("held DELETE denied by a DBA", approvals::denied),
+    ("DELETE without a condition approved by nobody for oneself", approvals::never_by_oneself),
     ("wrong audience refused", logins::wrong_audience),
     ("expired token refused", logins::expired),
     ("forged token refused", logins::forged),

@@ -68,15 +68,6 @@ pub(super) fn usable_after_denial(scene: &Scene) -> anyhow::Result<()> {
     stored(scene, "SELECT count(*) FROM orders WHERE state = 'lost'", "0")
 }
 
-pub(super) fn unfiltered_delete(scene: &Scene) -> anyhow::Result<()> {
-    let filtered = "DELETE FROM orders WHERE id = 4 RETURNING id;";
-    expect(&run(scene, &DBA, &format!("BEGIN;\n{filtered}\nROLLBACK;"))?, "4", &[])?;
-    for delete in ["DELETE FROM orders;", "DELETE FROM orders WHERE true;"] {
-        expect(&run(scene, &DBA, delete)?, "", &["42501", "approval"])?;
-    }
-    stored(scene, "SELECT count(*) FROM orders", "4")
-}
-
 pub(super) fn programs_denied(scene: &Scene) -> anyhow::Result<()> {
     let allowed = "COPY (SELECT id FROM products WHERE id < 3) TO STDOUT;";
     expect(&run(scene, &DBA, allowed)?, "1\n2", &[])?;
