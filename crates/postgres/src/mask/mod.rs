@@ -35,7 +35,9 @@ pub(crate) fn text(
     permit: Option<&mut Permit>,
     out: &mut BytesMut,
 ) -> Result<(), WireError> {
-    let quotes = !view.all().is_empty();
+    // Without an operation nobody looks into a payload, so none is shown.
+    let unseen = tag == b'A' && permit.is_none() && view.scans();
+    let quotes = unseen || !view.all().is_empty();
     let mut permit = permit.filter(|_| view.scans());
     let scan = |text: &[u8]| match &mut permit {
         Some(permit) => permit.mask(&Field::TEXT, text).into_bytes().unwrap_or_default().into_owned(),

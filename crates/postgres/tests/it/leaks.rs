@@ -189,6 +189,19 @@ async fn clean_queries_over_the_same_tables_are_as_without_masking() {
 }
 
 #[tokio::test]
+async fn notification_that_comes_unasked_is_masked() {
+    let detected = Settings { detect: [Detector::Email].into(), ..Settings::default() };
+    for rules in [rules(), Rules::new(&detected).unwrap()] {
+        let arena = arena(rules);
+        let mut client = arena.client().await;
+        ask(&mut client, &query("LISTEN told")).await;
+        arena.postgres.sql_as_app("NOTIFY told, 'leakme@example.com'").unwrap();
+        let told = tokio::time::timeout(Duration::from_secs(10), client.one()).await.unwrap().unwrap();
+        assert_eq!((told[0], leaked(&told)), (b'A', None), "{}", String::from_utf8_lossy(&told));
+    }
+}
+
+#[tokio::test]
 async fn values_are_found_by_what_they_look_like_in_every_place() {
     let settings = Settings { detect: [Detector::Email].into(), ..Settings::default() };
     let arena = arena(Rules::new(&settings).unwrap());
