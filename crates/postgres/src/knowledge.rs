@@ -125,7 +125,7 @@ impl lineage::Catalogue for Knowledge {
         let seen: Vec<_> = codes.iter().filter(|code| seen(&code.schema)).collect();
         Lookup::Found(match &seen[..] {
             [] if codes.is_empty() => return Lookup::Absent,
-            all if all.is_empty() => Callee::Anything,
+            [] => Callee::Anything,
             all if all.iter().all(|code| *code.schema == *SYSTEM) => Callee::BuiltIn,
             all if all.iter().all(|code| code.inert) => Callee::FromArguments,
             _ => Callee::Anything,

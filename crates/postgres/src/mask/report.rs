@@ -22,22 +22,57 @@ enum Trust {
     Masked,
 }
 
-/// Which of the fields of an error or notice quote values, by SQLSTATE (PostgreSQL manual, "Error
-/// Codes"). What users raise themselves, and every notice, can say anything.
-const fn trust(code: &[u8], field: u8) -> Trust {
-    match (field, code) {
-        // Where, and the query that the server ran by itself.
-        (b'W' | b'q', _) => Trust::Masked,
-        // A constraint's DETAIL shows the row.
-        (b'D' | b'H', [b'2', b'3', ..]) => Trust::Masked,
-        // Characters that cannot be converted are shown byte by byte.
-        (b'M' | b'D' | b'H', b"22021" | b"22P05") => Trust::Masked,
-        (b'M', [b'2', b'1' | b'2', ..]) => Trust::Unquoted,
-        (b'M' | b'D' | b'H', code) if is_about_objects(code) => Trust::Kept,
-        (b'M' | b'D' | b'H', _) => Trust::Masked,
-        // Severity, SQLSTATE, positions, names of objects, the place in PostgreSQL's source.
-        _ => Trust::Kept,
+/// What is known of where a text comes from.
+#[derive(Debug, Clone, Copy)]
+struct Said<'a> {
+    code: &'a [u8],
+    /// It points into the client's own text, so what it quotes is from there.
+    points: bool,
+    /// Code of somebody's own ran when it was said, and can say anything in any field.
+    in_code: bool,
+}
+
+impl<'a> Said<'a> {
+    fn of(fields: &[(u8, &'a [u8])]) -> Self {
+        let find = |wanted| fields.iter().find(|(field, _)| *field == wanted).map(|(_, text)| *text);
+        // COPY and the reading of JSON say where as well, in one line.
+        let servers_own = |place: &[u8]| {
+            !place.contains(&b'\n') && (place.starts_with(b"COPY ") || place.starts_with(b"JSON data, "))
+        };
+        Self {
+            code: find(b'C').unwrap_or_default(),
+            points: find(b'P').is_some(),
+            in_code: find(b'W').is_some_and(|place| !servers_own(place)) || find(b'F').is_some_and(is_language),
+        }
     }
+
+    /// How far a field is to be trusted (PostgreSQL manual, "Error and Notice Message Fields" and "Error
+    /// Codes").
+    const fn trust(self, field: u8) -> Trust {
+        match (field, self.code) {
+            // Severity, SQLSTATE, positions, the place in PostgreSQL's source.
+            (b'S' | b'V' | b'C' | b'P' | b'p' | b'F' | b'L' | b'R', _) => Trust::Kept,
+            // Where, the query that the server ran by itself, and whatever is not known here.
+            (b'M' | b'D' | b'H' | b's' | b't' | b'c' | b'd' | b'n', _) if self.in_code => Trust::Masked,
+            (b's' | b't' | b'c' | b'd' | b'n', _) => Trust::Kept,
+            // Characters that cannot be converted are shown byte by byte.
+            (b'M' | b'D' | b'H', b"22021" | b"22P05") => Trust::Masked,
+            // A constraint's DETAIL shows the row.
+            (b'M', [b'2', b'3', ..]) => Trust::Kept,
+            (b'D' | b'H', [b'2', b'3', ..]) => Trust::Masked,
+            (b'M', _) if self.points => Trust::Kept,
+            (b'D' | b'H', code) if self.points && is_about_objects(code) => Trust::Kept,
+            // A value can be taken for the name of an object: `email::regclass`.
+            (b'M', [b'2', b'1' | b'2', ..]) => Trust::Unquoted,
+            (b'M' | b'D' | b'H', code) if is_about_objects(code) => Trust::Unquoted,
+            _ => Trust::Masked,
+        }
+    }
+}
+
+/// Whether this is a source file of a procedural language.
+fn is_language(file: &[u8]) -> bool {
+    file.starts_with(b"pl") || file == b"Util.c" || file == b"SPI.c"
 }
 
 /// Constraints, syntax and access, transactions, connections, limits, and the server's own state.
@@ -62,20 +97,20 @@ pub(super) fn report(
     out: &mut BytesMut,
 ) -> Result<(), WireError> {
     let fields = fields(tag, body)?;
-    let code = fields.iter().find(|(field, _)| *field == b'C').map_or(&b""[..], |(_, code)| code);
+    let said = Said::of(&fields);
     framed(tag, out, |out| {
         for (field, text) in &fields {
-            let shown = match trust(code, *field) {
+            let shown = match said.trust(*field) {
                 _ if !quotes => Cow::Borrowed(*text),
                 Trust::Kept => Cow::Borrowed(*text),
                 Trust::Unquoted => unquoted(text),
                 Trust::Masked => Cow::Borrowed(MASKED),
             };
             out.put_u8(*field);
-            if matches!(field, b'M' | b'D' | b'H' | b'W' | b'q') {
-                out.put_slice(&scan(&shown));
-            } else {
+            if matches!(field, b'S' | b'V' | b'C' | b'P' | b'p' | b'F' | b'L' | b'R') {
                 out.put_slice(&shown);
+            } else {
+                out.put_slice(&scan(&shown));
             }
             out.put_u8(0);
         }
@@ -109,8 +144,7 @@ pub(super) fn notification(
     Ok(())
 }
 
-/// A setting's new value, as the target reports it. A statement can put anything into
-/// `application_name`.
+/// A setting's new value, as the target reports it, where a statement can put anything into it.
 pub(crate) fn setting(name: &[u8], out: &mut BytesMut) {
     framed(b'S', out, |out| {
         out.put_slice(name);
@@ -207,6 +241,25 @@ mod tests {
         check(&["C00000", "Msaid by a function"], "C00000|M[masked]||");
         check(&["C42P01", "Mrelation \"t\" does not exist", "P15"], "C42P01|Mrelation \"t\" does not exist|P15||");
         check(&["C40001", "Mcould not serialize", "Dx", "Ft.c"], "C40001|Mcould not serialize|Dx|Ft.c||");
+    }
+
+    #[test]
+    fn a_value_that_is_taken_for_a_name_is_not_quoted() {
+        check(&["C42P01", "Mrelation \"a@b.c\" does not exist"], "C42P01|Mrelation \"[masked]\" does not exist||");
+        check(&["C3D000", "Mdatabase \"a\" does not exist"], "C3D000|Mdatabase \"[masked]\" does not exist||");
+    }
+
+    #[test]
+    fn code_can_say_anything_in_any_field() {
+        check(
+            &["C23505", "Ma@b.c", "ta", "na", "WPL/pgSQL function f() line 1 at RAISE", "Fpl_exec.c"],
+            "C23505|M[masked]|t[masked]|n[masked]|W[masked]|Fpl_exec.c||",
+        );
+        check(&["C23505", "Ma", "Fpl_exec.c"], "C23505|M[masked]|Fpl_exec.c||");
+        check(
+            &["C23502", "Mnull value in column \"a\"", "WCOPY t, line 1: \"x\""],
+            "C23502|Mnull value in column \"a\"|W[masked]||",
+        );
     }
 
     #[test]

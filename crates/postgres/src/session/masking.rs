@@ -195,11 +195,11 @@ impl Conversation {
     pub(super) fn shown(&mut self, header: Header, body: &[u8]) -> Result<Option<TargetStep>, Fault> {
         let shown = match header.tag {
             b'N' | b'A' => self.shown_text(header.tag, body)?,
-            b'S' if body.starts_with(b"application_name\0") && self.hidden().is_some() => {
+            b'S' if self.hidden().is_some() => free_setting(body).map(|name| {
                 let mut out = BytesMut::new();
-                mask::setting(b"application_name", &mut out);
-                Some(out)
-            }
+                mask::setting(name, &mut out);
+                out
+            }),
             _ => None,
         };
         Ok(shown.map(|out| TargetStep::Replace(header.total, out)))
@@ -214,6 +214,12 @@ impl Conversation {
         mask::text(tag, body, &view, permit, &mut out).map_err(|why| broken(&why))?;
         Ok(Some(out))
     }
+}
+
+/// The name of a setting that takes any text, where its new value is reported.
+fn free_setting(body: &[u8]) -> Option<&'static [u8]> {
+    const FREE: [&[u8]; 2] = [b"application_name", b"search_path"];
+    FREE.into_iter().find(|name| body.strip_prefix(*name).is_some_and(|rest| rest.first() == Some(&0)))
 }
 
 fn broken(why: &WireError) -> Fault {
