@@ -2,5 +2,6 @@
 
 mod approvals;
 mod killed;
+mod masking;
 mod same_as_direct;
 mod tour;
