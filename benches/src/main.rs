@@ -6,6 +6,7 @@
 mod leg;
 mod load;
 mod machine;
+mod masked;
 mod memory;
 mod process;
 mod report;
@@ -52,6 +53,8 @@ enum Part {
     Rows,
     /// Memory of idle sessions, a large result and a large COPY.
     Memory,
+    /// A million rows with and without masking.
+    Masked,
 }
 
 impl Part {
@@ -62,7 +65,7 @@ impl Part {
             Self::Extended => pgbench(Mode::Extended),
             Self::Prepared => pgbench(Mode::Prepared),
             Self::Rows => vec![Load::Select, Load::Copy],
-            Self::Memory => Vec::new(),
+            Self::Memory | Self::Masked => Vec::new(),
         }
     }
 }
@@ -87,6 +90,10 @@ fn run(options: &Options) -> anyhow::Result<()> {
         let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 5 });
         let text = speed(&loads, seconds, rounds)?;
         publish(Section::Speed, &text, complete && !options.quick)?;
+    }
+    if parts.contains(&Part::Masked) {
+        let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 5 });
+        publish(Section::Masking, &masked::measure(rounds)?, !options.quick)?;
     }
     if parts.contains(&Part::Memory) {
         publish(Section::Memory, &memory::measure(options.quick)?, !options.quick)?;

@@ -14,6 +14,7 @@ const TITLE: &str =
 pub(crate) enum Section {
     Speed,
     Memory,
+    Masking,
 }
 
 impl Section {
@@ -21,6 +22,7 @@ impl Section {
         match self {
             Self::Speed => "speed",
             Self::Memory => "memory",
+            Self::Masking => "masking",
         }
     }
 
@@ -28,6 +30,7 @@ impl Section {
         match self {
             Self::Speed => "## Speed",
             Self::Memory => "## Memory",
+            Self::Masking => "## Masking",
         }
     }
 }

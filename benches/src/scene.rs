@@ -94,13 +94,18 @@ impl Scene {
 /// The shipped build of the gate with the sample policies, recording to disk, in front of `postgres`.
 /// It serves clients with and without TLS; its leg to PostgreSQL is plain, as that of the others is.
 pub(crate) fn start_gate(issuer: &Issuer, postgres: &Postgres) -> anyhow::Result<Gate> {
+    start_gate_with(issuer, postgres, "")
+}
+
+/// The same with further tables of the configuration.
+pub(crate) fn start_gate_with(issuer: &Issuer, postgres: &Postgres, more: &str) -> anyhow::Result<Gate> {
     let mut target = GateTarget::shop(postgres);
     target.address = postgres.address();
     target.authority = None;
     target.plaintext_login = true;
     let mut config = GateConfig::open(issuer.url(), vec![target]);
     config.policies = Policies::Folder(root().join("deploy/policies"));
-    config.more = String::from("[limits]\nconnections_per_address = 4000\n");
+    config.more = format!("[limits]\nconnections_per_address = 4000\n\n{more}");
     Gate::start(Build::Release, config)
 }
 

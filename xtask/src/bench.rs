@@ -12,7 +12,7 @@ pub(crate) struct Options {
     /// A short run that only shows that everything works; writes to the terminal, not to the file.
     #[arg(long)]
     quick: bool,
-    /// Only these parts: simple, extended, prepared, rows, memory (separate by commas).
+    /// Only these parts: simple, extended, prepared, rows, memory, masked (separate by commas).
     #[arg(long, value_name = "PARTS")]
     only: Option<String>,
     /// How long each run of pgbench lasts.
