@@ -25,7 +25,7 @@ permit (principal, action, resource);
 @id("deletes-need-a-dba") @approval("demo:dba") @ttl("60s") @reason("a delete needs a DBA's yes")
 forbid (principal, action == Action::"sql:delete", resource);
 
-@id("updates-need-one-soon") @approval("demo:dba") @ttl("2s") @reason("an update needs a DBA's yes")
+@id("updates-need-one-soon") @approval("demo:dba") @ttl("5s") @reason("an update needs a DBA's yes")
 forbid (principal, action == Action::"sql:update", resource);
 
 @id("truncates-need-two") @approval("demo:dba") @quorum("2") @ttl("60s") @reason("a truncate needs two")
