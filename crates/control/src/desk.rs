@@ -131,10 +131,20 @@ impl Desk {
         Ok(Place::new(self, &id, changed, terms.ttl))
     }
 
-    /// Asks in these states that somebody may see, the latest first.
+    /// Asks in these states that somebody may see, the latest first. Those that are open are found
+    /// however many asks of others are later.
     pub async fn list(&self, person: &Person, states: &[State], most: u32) -> Result<Vec<Ask>, StoreError> {
-        let mut asks = self.store.latest(states, most).await?;
+        let over: Vec<State> = states.iter().copied().filter(|state| !state.is_open()).collect();
+        let mut asks = if over.is_empty() { Vec::new() } else { self.store.latest(&over, most).await? };
         asks.retain(|ask| ask.is_for(person));
+        let wanted = |ask: &Ask| ask.state.is_open() && states.contains(&ask.state) && ask.is_for(person);
+        let open = self.lock();
+        asks.extend(
+            open.asks.values().filter(|entry| entry.stored && wanted(&entry.ask)).map(|entry| entry.ask.clone()),
+        );
+        drop(open);
+        asks.sort_by(|one, other| (other.asked, &other.id).cmp(&(one.asked, &one.id)));
+        asks.truncate(usize::try_from(most).unwrap_or(usize::MAX));
         Ok(asks)
     }
 

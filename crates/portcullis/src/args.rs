@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use portcullis_control::ask::State;
 
 /// Portcullis stands between people, agents and the things they work on. It proves who a client
 /// is, decides every operation by policy, and records what happened.
@@ -193,32 +195,13 @@ pub(crate) struct Control {
     pub(crate) ca: Option<PathBuf>,
 }
 
-/// Where an ask stands.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(crate) enum AskState {
-    /// Nobody has decided it yet.
-    Pending,
-    /// Approved, and not used yet.
-    Approved,
-    /// A human said no.
-    Denied,
-    /// Its time was over.
-    Expired,
-    /// Nobody waits for it any more.
-    Withdrawn,
-    /// The operation has gone on.
-    Used,
-    /// The approval was taken back.
-    Revoked,
-}
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct Asks {
     #[command(flatten)]
     pub(crate) control: Control,
     /// Only asks in this state; without it, those that are pending.
-    #[arg(long, value_name = "STATE")]
-    pub(crate) state: Option<AskState>,
+    #[arg(long, value_name = "STATE", value_parser = state())]
+    pub(crate) state: Option<State>,
     /// Asks in every state.
     #[arg(long, conflicts_with = "state")]
     pub(crate) all: bool,
@@ -409,6 +392,13 @@ pub(crate) struct PolicyExplain {
 pub(crate) enum ConfigCommand {
     /// Prints the JSON schema of the configuration file, for editors.
     Schema,
+}
+
+/// A state by its word.
+fn state() -> impl TypedValueParser<Value = State> {
+    let named =
+        |word: String| State::ALL.into_iter().find(|state| state.word() == word).ok_or("there is no such state");
+    PossibleValuesParser::new(State::ALL.map(State::word)).try_map(named)
 }
 
 /// An id goes into a URL, so it has no other signs than ids have.

@@ -319,6 +319,20 @@ async fn only_who_may_see_an_ask_learns_that_it_is_there() {
 }
 
 #[tokio::test]
+async fn asks_of_others_do_not_bury_an_open_one() {
+    let room = room().await;
+    let (own, other) = (room.put(1), room.put_as("other", 2, 1).unwrap());
+    room.desk.begin(own.id()).await.unwrap();
+    room.clock.forward(1);
+    room.desk.begin(other.id()).await.unwrap();
+    let vendor = crate::ask::tests::person("vendor", &[]);
+    for states in [&[State::Pending][..], &State::ALL] {
+        let listed = room.desk.list(&vendor, states, 1).await.unwrap();
+        assert_eq!(listed.iter().map(|ask| ask.id.as_str()).collect::<Vec<_>>(), [own.id()]);
+    }
+}
+
+#[tokio::test]
 async fn one_requester_cannot_fill_the_desk() {
     let room = room().await;
     let places: Vec<_> = (0..u8::try_from(MAX_OWN).unwrap()).map(|number| room.put(number)).collect();

@@ -13,7 +13,7 @@ use crate::{moment, visible};
 pub(crate) fn list(args: &args::Asks, output: &mut Output) -> Result<Verdict, Failure> {
     let client = Client::new(&args.control)?;
     let path = match args.state {
-        Some(state) => format!("asks?state={}", State::from(state).word()),
+        Some(state) => format!("asks?state={}", state.word()),
         None if args.all => String::from("asks"),
         None => String::from("asks?state=pending"),
     };
@@ -64,20 +64,6 @@ pub(crate) fn revoke(args: &args::Revoke, output: &mut Output) -> Result<Verdict
         output.line(format_args!("{} sessions were told to end", ended.sessions))?;
     }
     Ok(Verdict::Good)
-}
-
-impl From<args::AskState> for State {
-    fn from(state: args::AskState) -> Self {
-        match state {
-            args::AskState::Pending => Self::Pending,
-            args::AskState::Approved => Self::Approved,
-            args::AskState::Denied => Self::Denied,
-            args::AskState::Expired => Self::Expired,
-            args::AskState::Withdrawn => Self::Withdrawn,
-            args::AskState::Used => Self::Used,
-            args::AskState::Revoked => Self::Revoked,
-        }
-    }
 }
 
 /// One ask on one line.

@@ -35,8 +35,8 @@ pub(crate) fn text(
     permit: Option<&mut Permit>,
     out: &mut BytesMut,
 ) -> Result<(), WireError> {
-    // Without an operation nobody looks into a payload, so none is shown.
-    let unseen = tag == b'A' && permit.is_none() && view.scans();
+    // Without an operation nobody looks into a text for what it looks like, so it is not trusted.
+    let unseen = permit.is_none() && view.scans();
     let quotes = unseen || !view.all().is_empty();
     let mut permit = permit.filter(|_| view.scans());
     let scan = |text: &[u8]| match &mut permit {
