@@ -75,6 +75,41 @@ pub enum Event<'a> {
         /// Who, or why.
         detail: Cow<'a, str>,
     },
+    /// What the rows of a result are made of. A result that follows another in the same operation
+    /// begins with its own.
+    Columns {
+        /// The operation's number.
+        op: u64,
+        /// From left to right.
+        columns: Cow<'a, [Column]>,
+    },
+    /// Rows of a result, as its client got them. Only the first of a long result are recorded; the
+    /// outcome says how many there were.
+    Rows {
+        /// The operation's number.
+        op: u64,
+        /// Each has one value for each column; `None` is NULL.
+        rows: Vec<Vec<Option<Text<'a>>>>,
+    },
+    /// Bytes of a terminal or of a program's streams.
+    Terminal {
+        /// The operation's number.
+        op: u64,
+        /// Which way they went.
+        stream: Stream,
+        /// What the client got, or what it sent. What is typed while the terminal does not echo is
+        /// never here.
+        data: Text<'a>,
+    },
+    /// A terminal has this size from now on.
+    Resize {
+        /// The operation's number.
+        op: u64,
+        /// Characters in a line.
+        columns: u32,
+        /// Lines.
+        rows: u32,
+    },
     /// It is over.
     Outcome {
         /// The operation's number.
@@ -116,6 +151,27 @@ pub enum Event<'a> {
         /// How many operations there were.
         operations: u64,
     },
+}
+
+/// A column of a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name, as the client was told.
+    pub name: String,
+    /// The protocol's name or number for its type.
+    pub kind: String,
+}
+
+/// One of a program's streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// From the client.
+    Input,
+    /// To the client.
+    Output,
+    /// To the client, as errors.
+    Error,
 }
 
 /// How an operation ended.

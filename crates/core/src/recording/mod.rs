@@ -5,7 +5,7 @@
 
 mod event;
 
-pub use event::{Event, Status, Text};
+pub use event::{Column, Event, Status, Stream, Text};
 
 use crate::policy::Subject;
 

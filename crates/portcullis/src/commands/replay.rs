@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use portcullis_core::identity::{Identity, Kind};
-use portcullis_core::recording::{Event, Status, Text};
+use portcullis_core::recording::{Event, Status, Stream, Text};
 use portcullis_runtime::recording::{self, read};
 use serde_json::value::RawValue;
 
@@ -97,6 +97,22 @@ fn show(since: u64, began: u64, event: &Event<'_>, output: &mut Output) -> Resul
         Event::Answered { verdict, detail, .. } => {
             output.line(format_args!("{INDENT}{}: {}", visible::line(verdict), visible::line(detail)))
         }
+        Event::Columns { columns, .. } => {
+            let names: Vec<_> = columns.iter().map(|column| visible::line(&column.name).to_string()).collect();
+            let names = output.toned(Tone::Strong, names.join(" | "));
+            output.line(format_args!("{INDENT}{names}"))
+        }
+        Event::Rows { rows, .. } => rows.iter().try_for_each(|row| output.line(format_args!("{INDENT}{}", cells(row)))),
+        Event::Terminal { stream, data, .. } => {
+            let way = match stream {
+                Stream::Input => "<",
+                Stream::Output => ">",
+                Stream::Error => "!",
+            };
+            let text = String::from_utf8_lossy(&data.0);
+            output.line(format_args!("{INDENT}{way} {}", visible::lines(text.trim_end(), INDENT)))
+        }
+        Event::Resize { columns, rows, .. } => output.line(format_args!("{INDENT}{columns} by {rows} characters")),
         Event::Outcome { status, message, code, rows, bytes, micros, masked, .. } => {
             let (tone, word) = outcome(*status);
             let word = output.toned(tone, word);
@@ -121,6 +137,15 @@ fn show(since: u64, began: u64, event: &Event<'_>, output: &mut Output) -> Resul
             output.line(format_args!("closed +{} after {operations} operations: {reason}", moment::length(since)))
         }
     }
+}
+
+/// The values of a row.
+fn cells(row: &[Option<Text<'_>>]) -> String {
+    let cell = |value: &Option<Text<'_>>| match value {
+        Some(value) => visible::line(&String::from_utf8_lossy(&value.0)).to_string(),
+        None => String::from("NULL"),
+    };
+    row.iter().map(cell).collect::<Vec<_>>().join(" | ")
 }
 
 /// What was masked, by tag: `, masked: email 12, card 3`.
