@@ -102,6 +102,14 @@ fn psycopg_sees_no_hidden_value_in_text_or_binary() {
 }
 
 #[test]
+fn pgx_sees_no_hidden_value_in_text_or_binary() {
+    let scene = scene();
+    let mut pgx = Command::new(need(cache_folder().join("bin/masked-pgx"), "drivers").unwrap());
+    let said = scene.run(pgx.arg(leaks("leaks.txt")));
+    nothing_came_through(&said);
+}
+
+#[test]
 fn equal_values_have_equal_hashes_across_columns_and_formats() {
     let key = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(key.path(), "a key that is long enough").unwrap();
@@ -124,14 +132,27 @@ fn equal_values_have_equal_hashes_across_columns_and_formats() {
     assert_eq!(hashes.len(), 4, "{said}");
     assert!(hashes.iter().all(|hash| *hash == hashes[0]), "{said}");
     assert_eq!(said.matches("[(None,), (None,)]").count(), 2, "{said}");
+    // Another driver gets the same hashes, and so joins on them.
+    let said = scene.run(pgjdbc().arg(statements.path()));
+    let joined: Vec<&str> = said.lines().filter(|line| line.contains("secret:")).collect();
+    // Each of two columns, described and not.
+    assert_eq!(joined.len(), 4, "{said}");
+    let hash = hashes[0].trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    assert!(joined.iter().all(|line| line.contains(hash)), "{hash} is not in {said}");
 }
 
 #[test]
 fn pgjdbc_sees_no_hidden_value_in_binary() {
     let scene = scene();
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("postgres/clients/pgjdbc/Masked.java");
+    let said = scene.run(pgjdbc().arg(leaks("leaks.txt")));
+    assert!(!said.contains("cannot be read"), "{said}");
+    nothing_came_through(&said);
+}
+
+/// The Java program that runs a file of statements.
+fn pgjdbc() -> Command {
     let mut java = Command::new("java");
     java.arg("-cp").arg(need(cache_folder().join("java/postgresql.jar"), "drivers").unwrap());
-    let said = scene.run(java.arg(program).arg(leaks("leaks.txt")));
-    nothing_came_through(&said);
+    java.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("postgres/clients/pgjdbc/Masked.java"));
+    java
 }

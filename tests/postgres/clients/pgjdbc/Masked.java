@@ -39,6 +39,15 @@ public class Masked {
         }
     }
 
+    /** What is masked is still a value of its column's type. */
+    private static void load(ResultSet result, int column) {
+        try {
+            result.getObject(column);
+        } catch (SQLException error) {
+            System.out.println("cannot be read: " + error);
+        }
+    }
+
     private static void show(PreparedStatement statement, boolean rows) throws SQLException {
         while (rows || statement.getUpdateCount() != -1) {
             if (rows) {
@@ -47,6 +56,7 @@ public class Masked {
                 while (result.next()) {
                     for (int column = 1; column <= columns; column++) {
                         System.out.print(result.getString(column) + "|");
+                        load(result, column);
                     }
                     System.out.println();
                 }
