@@ -51,7 +51,7 @@ enum Part {
     Prepared,
     /// A million rows by SELECT and by COPY.
     Rows,
-    /// Memory of idle sessions, a large result and a large COPY.
+    /// Memory of idle sessions, held statements, a large result and a large COPY.
     Memory,
     /// A million rows with and without masking.
     Masked,

@@ -1,4 +1,4 @@
-//! The gate's memory: idle sessions, a large result, a large COPY in.
+//! The gate's memory: idle sessions, held statements, a large result, a large COPY in.
 //!
 //! Resident memory is sampled all the while; a table shows where it was before, at most and after.
 
@@ -13,7 +13,7 @@ use portcullis_testkit::servers::{Gate, Postgres, Version};
 use crate::leg::ClientLeg;
 use crate::machine;
 use crate::process::resident;
-use crate::scene::{PERSON, start_gate, token};
+use crate::scene::{PERSON, start_gate, token, token_of};
 use crate::wire::{Client, Login, trusting};
 
 /// Threads that open sessions.
@@ -28,9 +28,15 @@ const ROW: usize = 1_000;
 /// Rows in one `CopyData` message.
 const ROWS_AT_ONCE: usize = 64;
 
+/// Who holds statements; a control plane takes so many from each.
+const HOLDERS: usize = 20;
+/// Bytes of a statement that is held.
+const STATEMENT: usize = 1_024;
+
 /// How much is done.
 struct Amounts {
     sessions: usize,
+    held: usize,
     megabytes: usize,
 }
 
@@ -45,8 +51,11 @@ struct Memory {
 
 /// Measures everything and returns the section's text.
 pub(crate) fn measure(quick: bool) -> anyhow::Result<String> {
-    let amounts =
-        if quick { Amounts { sessions: 200, megabytes: 200 } } else { Amounts { sessions: 2_000, megabytes: 2_000 } };
+    let amounts = if quick {
+        Amounts { sessions: 200, held: 100, megabytes: 200 }
+    } else {
+        Amounts { sessions: 2_000, held: 1_000, megabytes: 2_000 }
+    };
     let postgres = Postgres::start_with(
         Version::V18,
         &[("max_connections", "2200"), ("wal_level", "minimal"), ("max_wal_senders", "0")],
@@ -59,10 +68,12 @@ pub(crate) fn measure(quick: bool) -> anyhow::Result<String> {
     let mut rows = Vec::new();
     for leg in ClientLeg::ALL {
         rows.extend(idle(&issuer, &postgres, leg, amounts.sessions)?);
+        rows.extend(held(&issuer, &postgres, leg, amounts.held)?);
         rows.extend(bulk(&issuer, &postgres, leg, amounts.megabytes)?);
     }
     let head = "| client leg | what | before | at most | after | took |\n|---|---|---|---|---|---|";
     let note = "Resident memory of the gate, sampled 50 times a second. Each idle session has run one statement; \
+                a held statement is counted beside its session, with the ask that the control plane keeps of it; \
                 the client of the large result stops reading for two seconds in its middle.";
     Ok(format!("{about}\n\n{head}\n{}\n\n{note}", rows.join("\n")))
 }
@@ -79,9 +90,36 @@ fn idle(issuer: &Issuer, postgres: &Postgres, leg: ClientLeg, sessions: usize) -
         held = open_many(&login, sessions)?;
         Ok(())
     })?;
-    let each = kibibytes_each(memory.after.saturating_sub(memory.before), held.len());
+    let each = memory.each(held.len());
     let what = format!("{} idle sessions: {each:.1} KiB each", held.len());
     Ok(vec![memory.row(leg, &what)])
+}
+
+/// Sessions that each wait for humans with a statement of their own.
+fn held(issuer: &Issuer, postgres: &Postgres, leg: ClientLeg, count: usize) -> anyhow::Result<Vec<String>> {
+    println!("{count} held statements ({leg})");
+    let gate = start_gate(issuer, postgres)?;
+    let mut login = login(&gate, issuer, leg)?;
+    let mut waiting = Vec::with_capacity(count);
+    for holder in 0..HOLDERS {
+        login.password = token_of(issuer, &format!("{PERSON}-{holder}"));
+        waiting.extend(open_many(&login, count / HOLDERS)?);
+    }
+    // What the first ask brings about is not counted to any.
+    let [first, waiting @ ..] = waiting.as_mut_slice() else { return Ok(Vec::new()) };
+    first.begin_held(&statement(count))?;
+    let memory = watch(&gate, || {
+        waiting.iter_mut().enumerate().try_for_each(|(number, client)| client.begin_held(&statement(number)))
+    })?;
+    let each = memory.each(waiting.len());
+    Ok(vec![memory.row(leg, &format!("{} held statements of {STATEMENT} bytes: {each:.1} KiB each", waiting.len()))])
+}
+
+/// A write without a condition, which the sample policies ask two humans about.
+fn statement(number: usize) -> String {
+    let begin = format!("delete from sink /* {number} ");
+    let padding = STATEMENT.saturating_sub(begin.len() + 2);
+    begin + &"x".repeat(padding) + "*/"
 }
 
 fn open_many(login: &Login, sessions: usize) -> anyhow::Result<Vec<Client>> {
@@ -159,6 +197,11 @@ fn watch(gate: &Gate, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Resu
 }
 
 impl Memory {
+    /// KiB that one of `count` brought about.
+    fn each(self, count: usize) -> f64 {
+        kibibytes_each(self.after.saturating_sub(self.before), count)
+    }
+
     fn row(self, leg: ClientLeg, what: &str) -> String {
         let [before, most, after] = [self.before, self.most, self.after].map(mebibytes);
         let taken = self.taken.as_secs_f64();

@@ -90,6 +90,15 @@ impl Client {
         }
     }
 
+    /// Sends a statement that the gate holds, and returns once its client is told so.
+    pub(crate) fn begin_held(&mut self, statement: &str) -> anyhow::Result<()> {
+        self.send(b'Q', &zero_ended(&[statement]))?;
+        match self.receive()? {
+            b'N' => Ok(()),
+            tag => bail!("`{}` is no notice that the statement waits: {}", char::from(tag), self.complaint()),
+        }
+    }
+
     /// Runs a COPY FROM STDIN that is fed `times` times with `rows`.
     pub(crate) fn feed(&mut self, statement: &str, rows: &[u8], times: usize) -> anyhow::Result<()> {
         self.send(b'Q', &zero_ended(&[statement]))?;
