@@ -23,7 +23,7 @@ use portcullis_core::clock::SystemClock;
 use portcullis_core::gate::{Answer, Gate, Ports, TargetSpec};
 use portcullis_core::identity::{Identity, IdentityError, IdentitySource, Kind as Who, Proof};
 use portcullis_core::masking::reveal::REVEAL;
-use portcullis_core::masking::{Detector, Field, Kind, Rules, Settings, Style, Tag};
+use portcullis_core::masking::{Detector, Field, Kind, Rules, Settings, Style, Tag, Tags};
 use portcullis_core::operation::{Action, Effect, Effects, Facts, Operation, Parameters, Resource};
 use portcullis_core::permit::Permit;
 use portcullis_core::policy::{Decision, Policy, Question, Ruling};
@@ -175,6 +175,7 @@ async fn permit(settings: &Settings) -> Permit {
         effects: &effects,
         account: "",
         in_transaction: false,
+        carries: Tags::NONE,
     };
     match session.decide(&operation) {
         Answer::Permit(permit) => permit,

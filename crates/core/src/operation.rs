@@ -10,6 +10,7 @@ use aws_lc_rs::digest;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::masking::Tags;
 pub use crate::vocabulary::Action;
 
 /// The value of a fact about an effect.
@@ -122,6 +123,9 @@ pub struct Operation<'a> {
     pub account: &'a str,
     /// It is part of a transaction that is open already, which may hold locks.
     pub in_transaction: bool,
+    /// Tags of values that it would store where nothing hides them, as far as that is proven. Who may
+    /// not see them may not do that either, unless an approval allows it.
+    pub carries: Tags,
 }
 
 /// What is known of the values bound to a statement.

@@ -6,6 +6,9 @@
 
 use std::sync::Arc;
 
+/// Names of relations, each with the schemas that hold one of that name.
+pub(crate) type Answers = Vec<(Box<str>, Vec<Box<str>>)>;
+
 /// Where a name may be looked for that no schema holds: PostgreSQL will say that it does not exist.
 pub(crate) const NOWHERE: &str = "?";
 

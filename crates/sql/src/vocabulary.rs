@@ -58,6 +58,11 @@ pub const CANCEL: Action = Action::new("sql:cancel");
 /// Does something that the gate cannot tell. Policy denies it by default.
 pub const UNKNOWN: Action = Action::new("sql:unknown");
 
+/// The fact that tells which tags a statement's conditions look at.
+pub const PROBES: &str = "probes";
+/// The fact that tells which tags a statement carries to where nothing hides them.
+pub const CARRIES: &str = "carries";
+
 const DATABASE: &[&str] = &["Database"];
 const ROWS: &[&str] = &["Database", "Schema", "Table"];
 const CODE: &[&str] = &["Database", "Schema", "Routine"];
@@ -132,6 +137,8 @@ const FACTS: &[FactEntry] = &[
         "functions of the statement that are not known to be pure, as `name` or `schema.name`",
     ),
     fact("columns", FactType::Texts, "columns of the table that the statement names; `*` means all"),
+    fact(PROBES, FactType::Texts, "tags of the columns that decide which rows are read or written, or in which order"),
+    fact(CARRIES, FactType::Texts, "tags of values that are stored, or may be, where no rule gives them these tags"),
     fact("locks", FactType::Bool, "the rows read are locked"),
     fact("user", FactType::Text, "the user that a connection asks for"),
     fact("database", FactType::Text, "the database that a connection asks for"),

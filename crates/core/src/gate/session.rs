@@ -182,7 +182,15 @@ impl Session {
             // What does nothing that anybody could name is not understood, and not passed.
             return Err(denied("nothing is known of what this operation does"));
         }
-        Ok(self.shared.rule(operation.effects, now))
+        let ruling = self.shared.rule(operation.effects, now);
+        // What a human has to approve is not refused for what it carries: they are told of it.
+        if ruling.decision == Decision::Allow && !operation.carries.is_empty() {
+            let hidden = self.shared.hidden(&ruling, now, operation.carries);
+            if !hidden.is_empty() {
+                return Err(would_uncover(&ruling, &hidden));
+            }
+        }
+        Ok(ruling)
     }
 
     fn record(
@@ -233,6 +241,16 @@ impl Session {
         let recorded = refused(&self.shared, op, now, &refusal);
         Answer::Refuse(recorded.err().unwrap_or(refusal))
     }
+}
+
+/// A denial of what would store hidden values where nothing hides them.
+fn would_uncover(ruling: &Ruling, tags: &[String]) -> Refusal {
+    let reason = format!(
+        "it would store values that are hidden from you (`{}`) where nothing hides them; have it approved, or done by \
+         somebody who may see them",
+        tags.join("`, `")
+    );
+    Refusal::Denied(Arc::new(Ruling { decision: Decision::Deny, reason, ..ruling.clone() }))
 }
 
 /// A denial that no policy had to be asked for.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::views::Views;
 use crate::clock::unix_micros;
 use crate::gate::Ports;
-use crate::masking::Rules;
+use crate::masking::{Rules, Tags};
 use crate::operation::Effects;
 use crate::permit::Permit;
 use crate::policy::{Question, Ruling, Subject};
@@ -99,6 +99,14 @@ impl Shared {
         let policy = &*session.ports.policy;
         let view = session.views.of(policy, &session.subject, &ruling.revision, since);
         Permit::new(Arc::clone(session), op, since, view)
+    }
+
+    /// Of these tags, the names of those that are hidden from this session under a ruling's revision.
+    pub(super) fn hidden(&self, ruling: &Ruling, now: SystemTime, tags: Tags) -> Vec<String> {
+        let Some(view) = self.views.of(&*self.ports.policy, &self.subject, &ruling.revision, now) else {
+            return Vec::new();
+        };
+        view.rules().names(view.hidden(tags)).map(|tag| tag.name().to_owned()).collect()
     }
 
     pub(crate) fn append(&self, at: SystemTime, event: &Event<'_>) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@ use aws_lc_rs::hmac;
 use super::columns::Column;
 use super::detect::{Detector, Scanner};
 use super::tags::MAX_TAGS;
-use super::{Style, Tag, Tags, reveal};
+use super::{Style, Tag, Tags, View, reveal};
 use crate::operation::Effects;
 use crate::secret::Secret;
 
@@ -139,6 +139,12 @@ impl Rules {
     /// All tags that any column may carry: what a value of unproven origin must be taken for.
     pub fn all(&self) -> Tags {
         self.0.as_ref().map_or(Tags::NONE, |compiled| compiled.in_columns)
+    }
+
+    /// The view of one from whom everything is hidden: what a statement touches is found by it. `None`
+    /// where nothing is masked.
+    pub fn hiding_everything(&self) -> Option<Arc<View>> {
+        View::new(self, self.all() | self.detected())
     }
 
     /// All tags that detectors and patterns look for.

@@ -98,7 +98,7 @@ fn show(since: u64, began: u64, event: &Event<'_>, output: &mut Output) -> Resul
             output.line(format_args!("{INDENT}{}: {}", visible::line(verdict), visible::line(detail)))
         }
         Event::Columns { columns, .. } => {
-            let names: Vec<_> = columns.iter().map(|column| visible::line(&column.name).to_string()).collect();
+            let names: Vec<_> = columns.iter().map(|column| visible::line(&column.name)).collect();
             let names = output.toned(Tone::Strong, names.join(" | "));
             output.line(format_args!("{INDENT}{names}"))
         }
@@ -142,7 +142,7 @@ fn show(since: u64, began: u64, event: &Event<'_>, output: &mut Output) -> Resul
 /// The values of a row.
 fn cells(row: &[Option<Text<'_>>]) -> String {
     let cell = |value: &Option<Text<'_>>| match value {
-        Some(value) => visible::line(&String::from_utf8_lossy(&value.0)).to_string(),
+        Some(value) => visible::line(&String::from_utf8_lossy(&value.0)),
         None => String::from("NULL"),
     };
     row.iter().map(cell).collect::<Vec<_>>().join(" | ")

@@ -16,7 +16,7 @@ use portcullis_core::masking::{Field, Masked, View};
 use portcullis_core::permit::Permit;
 
 pub(crate) use self::copy::Copying;
-pub(crate) use self::origin::{Asked, copied, treatments, worst};
+pub(crate) use self::origin::{Asked, Touched, copied, touched, treatments, worst};
 pub(crate) use self::plan::Plan;
 pub(crate) use self::report::setting;
 use crate::wire::WireError;

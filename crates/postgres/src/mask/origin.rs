@@ -1,13 +1,13 @@
 //! Which tags the columns of a result carry: those of the relation that a value comes from as it is,
 //! and for computed values those of everything that they are computed from. What cannot be proven
-//! is taken for everything that is tagged.
+//! is taken for everything that is tagged. And which tags a statement touches beside its result.
 
 use std::sync::Arc;
 
 use portcullis_core::masking::{Tags, View};
 use portcullis_sql::postgres::Settings;
 use portcullis_sql::postgres::copy::{CopyOut, Layout};
-use portcullis_sql::postgres::lineage::{self, Columns, Missing, Origin, RelationName};
+use portcullis_sql::postgres::lineage::{self, Columns, Destination, Lineage, Missing, Origin, RelationName};
 
 use super::form::Form;
 use super::value::Treatment;
@@ -89,6 +89,53 @@ fn types(relation: &Relation, named: &[Box<str>]) -> Vec<u32> {
     named.iter().map_while(|name| kind(name)).collect()
 }
 
+/// Tags that a statement touches beside what it returns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Touched {
+    /// Of what decides which rows are read or written.
+    pub(crate) probes: Tags,
+    /// Of what it stores where nothing gives it these tags.
+    pub(crate) carries: Tags,
+    /// The same, of what cannot be proven.
+    pub(crate) may_carry: Tags,
+}
+
+impl Touched {
+    /// Nothing could be found out.
+    pub(crate) fn unproven(view: &View) -> Self {
+        Self { probes: view.all(), carries: Tags::NONE, may_carry: view.all() }
+    }
+
+    pub(crate) const fn is_nothing(&self) -> bool {
+        self.probes.is_empty() && self.carries.is_empty() && self.may_carry.is_empty()
+    }
+}
+
+/// What the statements of a text touch, or what has to be looked up first.
+pub(crate) fn touched(
+    text: &[u8],
+    settings: Settings,
+    known: &Arc<Knowledge>,
+    view: &View,
+) -> std::result::Result<Touched, Wanted> {
+    let mut tracing = Tracing { known, view, wanted: Wanted::default() };
+    let mut touched = Touched { probes: Tags::NONE, carries: Tags::NONE, may_carry: Tags::NONE };
+    for statement in tracing.lineages(text, settings) {
+        // What is stored under a name now is run under it later, when its text is not there any more.
+        for lineage in std::iter::successors(Some(&statement), |lineage| lineage.stored.as_deref()) {
+            touched.probes |= tracing.tags(&lineage.probes);
+            for (to, origin) in &lineage.carries {
+                let tags = tracing.tags(origin).without(tracing.tags_at(to));
+                match origin {
+                    Origin::Columns(_) => touched.carries |= tags,
+                    Origin::Unknown(_) => touched.may_carry |= tags,
+                }
+            }
+        }
+    }
+    tracing.or_wanted(touched)
+}
+
 struct Tracing<'a> {
     known: &'a Arc<Knowledge>,
     view: &'a View,
@@ -96,22 +143,50 @@ struct Tracing<'a> {
 }
 
 impl Tracing<'_> {
-    fn or_wanted(self, treatments: Vec<Treatment>) -> Result {
-        if self.wanted.is_empty() { Ok(treatments) } else { Err(self.wanted) }
+    fn or_wanted<T>(self, found: T) -> std::result::Result<T, Wanted> {
+        if self.wanted.is_empty() { Ok(found) } else { Err(self.wanted) }
     }
 
     /// The columns of a statement's result.
     fn lineage(&mut self, asked: Asked<'_>) -> Columns {
+        let statement = self.lineages(asked.text, asked.settings).into_iter().nth(asked.statement);
+        statement.map_or_else(Columns::default, |statement| statement.columns)
+    }
+
+    /// Each statement of a text.
+    fn lineages(&mut self, text: &[u8], settings: Settings) -> Vec<Lineage> {
         let catalogue: Arc<dyn lineage::Catalogue> = Arc::clone(self.known) as _;
-        let traced = lineage::lineage(asked.text, asked.settings, &catalogue);
+        let traced = lineage::lineage(text, settings, &catalogue);
         for missing in traced.missing {
             match missing {
                 Missing::Relation(name) => self.known.want_relation(&name, &mut self.wanted),
                 Missing::Callable(callable) => self.known.want_code(&callable, &mut self.wanted),
             }
         }
-        let statement = traced.statements.into_iter().nth(asked.statement);
-        statement.map_or_else(Columns::default, |statement| statement.columns)
+        traced.statements
+    }
+
+    /// The tags that a value has where it is stored.
+    fn tags_at(&mut self, to: &Destination) -> Tags {
+        match to {
+            Destination::Column(column) => {
+                let place = Place::new(&*column.schema, &*column.relation);
+                match self.known.at(&place) {
+                    Some(Some(relation)) => self.own(&relation, &column.column),
+                    _ => self.view.tags_of(&place.schema, &place.name, &column.column),
+                }
+            }
+            Destination::Made { schema, relation, column: Some(column) } => match schema {
+                Some(schema) => self.view.tags_of(schema, relation, column),
+                // It has the tags only if it has them wherever it may be made.
+                None => {
+                    let tags =
+                        self.known.path.creation().into_iter().map(|at| self.view.tags_of(&at, relation, column));
+                    tags.reduce(Tags::intersection).unwrap_or(Tags::NONE)
+                }
+            },
+            Destination::Made { column: None, .. } | Destination::Elsewhere(_) => Tags::NONE,
+        }
     }
 
     /// The tags of what is computed from an origin.

@@ -12,14 +12,12 @@ use tokio::sync::Semaphore;
 use super::target::{self, TargetEnd, rows};
 use crate::Postgres;
 use crate::catalogue::Catalogue;
+use crate::names::Answers;
 use crate::relations::{Attribute, Code, CodeName, Found, Place, Relation, Sort, Source, Wanted};
 use crate::wire::startup::Startup;
 
 /// How long a lookup may take, login included.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Relations that were asked for, each with the schemas that hold one of that name.
-pub(super) type Answers = Vec<(Box<str>, Vec<Box<str>>)>;
 
 /// Connections of the gate's own for lookups at one target.
 pub(crate) struct Lookups {
@@ -55,7 +53,7 @@ impl Lookups {
 }
 
 /// Looks relations up, and keeps the answers in the catalogue.
-pub(super) async fn look_up(
+async fn look_up(
     postgres: &Postgres,
     spec: TargetSpec,
     database: String,

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use portcullis_core::gate::{Answer, Gate, Session};
+use portcullis_core::masking::Tags;
 use portcullis_core::operation::{Operation, Parameters};
 use portcullis_core::permit::Permit;
 use portcullis_core::protocol::{Client, ServeError};
@@ -143,6 +144,7 @@ async fn log_in(
         effects: &effects,
         account,
         in_transaction: false,
+        carries: Tags::NONE,
     };
     let connection = match session.decide(&operation) {
         Answer::Permit(permit) => permit,

@@ -11,7 +11,7 @@ use pgwire::messages::terminate::Terminate;
 use portcullis_core::BoxFuture;
 use portcullis_core::gate::{Answer, Session};
 use portcullis_core::guarded::Guarded;
-use portcullis_core::masking::Field;
+use portcullis_core::masking::{Field, Tags};
 use portcullis_core::operation::{Operation, Parameters};
 use portcullis_core::permit::{Outcome, Permit};
 use portcullis_core::protocol::ServeError;
@@ -21,7 +21,7 @@ use portcullis_core::sessions::{EndReason, Ending};
 use portcullis_core::stream::BoxStream;
 
 use super::hold::Hold;
-use super::lookup::{self, Answers};
+use super::lookup;
 use super::pump::{FULL, Inbox, Outbox};
 use super::target::TargetEnd;
 use super::{Established, cancel};
@@ -29,9 +29,9 @@ use crate::Postgres;
 use crate::cancel::{CancelKey, Told};
 use crate::catalogue::Catalogue;
 use crate::classify;
-use crate::names::SearchPath;
+use crate::names::{Answers, SearchPath};
 use crate::refusal;
-use crate::relations::Found;
+use crate::relations::{Found, Wanted};
 use crate::session::{ClientStep, Conversation, Deciding, Fault, Forward, TargetStep, Under};
 use crate::wire::write::{self, Report, Severity};
 
@@ -61,9 +61,10 @@ pub(super) struct Relay<'p> {
     from_target: Inbox,
     to_client: Outbox,
     staged: Vec<Staged>,
-    lookup: Option<BoxFuture<'p, Result<Answers, ServeError>>>,
-    /// The same for what the target has answered: nothing more of it is shown meanwhile.
-    looking: Option<BoxFuture<'p, Result<(Answers, Found), ServeError>>>,
+    /// What a message of the client's needs: nothing more of it is decided meanwhile.
+    lookup: Option<Lookup<'p>>,
+    /// What an answer of the target's needs: nothing more of it is shown meanwhile.
+    looking: Option<Lookup<'p>>,
     put_off: bool,
     cancelling: Option<Cancelling>,
     /// What waits for humans, and what the client is told of it once nothing is in its way.
@@ -78,6 +79,8 @@ pub(super) struct Relay<'p> {
     hung_up: bool,
     holding: bool,
 }
+
+type Lookup<'p> = BoxFuture<'p, Result<(Answers, Found), ServeError>>;
 
 /// A cancel request on its way to the target.
 struct Cancelling {
@@ -131,7 +134,8 @@ impl<'p> Relay<'p> {
         let catalogue = postgres.catalogues.of(&database);
         let greeting = login.greeting;
         let path = SearchPath::of(greeting.path);
-        let mut conversation = Conversation::new(&database, account, path, Arc::clone(&catalogue));
+        let mut conversation =
+            Conversation::new(&database, account, path, Arc::clone(&catalogue), &session.target().masking);
         for (name, value) in &greeting.parameters {
             // What the target reports of the path has `$user` in it; the answer above has not.
             if name == "search_path" {
@@ -292,6 +296,7 @@ impl<'p> Relay<'p> {
             effects: &effects,
             account: self.conversation.account(),
             in_transaction: false,
+            carries: Tags::NONE,
         };
         let answer = self.session.decide(&operation);
         // What has not begun needs no permit to be given up.
@@ -315,11 +320,12 @@ impl<'p> Relay<'p> {
     fn hear_lookup(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         let mut heard = false;
         if let Some(lookup) = &mut self.lookup
-            && let Poll::Ready(answers) = lookup.as_mut().poll(cx)
+            && let Poll::Ready(found) = lookup.as_mut().poll(cx)
         {
             self.lookup = None;
             // What a name means cannot be found out, so nothing is decided on it.
-            self.conversation.learn(answers.map_err(|why| unknowable(&why))?);
+            let (answers, found) = found.map_err(|why| unknowable(&why))?;
+            self.conversation.resolved(answers, &found);
             heard = true;
         }
         if let Some(looking) = &mut self.looking
@@ -329,11 +335,15 @@ impl<'p> Relay<'p> {
             self.put_off = true;
             // Where a value comes from cannot be found out, so it is not shown.
             let (answers, found) = found.map_err(|why| unknowable(&why))?;
-            self.conversation.learn(answers);
-            self.conversation.learn_relations(&found);
+            self.conversation.looked(answers, &found);
             heard = true;
         }
         Ok(heard)
+    }
+
+    fn look_up(&self, wanted: Wanted) -> Lookup<'p> {
+        let (target, database) = (self.session.target().clone(), self.database.clone());
+        Box::pin(lookup::look_up_relations(self.postgres, target, database, Arc::clone(&self.catalogue), wanted))
     }
 
     fn hear_client(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
@@ -386,14 +396,8 @@ impl<'p> Relay<'p> {
                     self.holding = true;
                     break Ok(());
                 }
-                Ok(ClientStep::Resolve(names)) => {
-                    self.lookup = Some(Box::pin(lookup::look_up(
-                        self.postgres,
-                        self.session.target().clone(),
-                        self.database.clone(),
-                        Arc::clone(&self.catalogue),
-                        names,
-                    )));
+                Ok(ClientStep::Resolve(wanted)) => {
+                    self.lookup = Some(self.look_up(wanted));
                     break Ok(());
                 }
                 Ok(ClientStep::Ask(pending)) => {
@@ -502,13 +506,7 @@ impl<'p> Relay<'p> {
                     self.from_target.consume(count);
                 }
                 TargetStep::Look(wanted) => {
-                    self.looking = Some(Box::pin(lookup::look_up_relations(
-                        self.postgres,
-                        self.session.target().clone(),
-                        self.database.clone(),
-                        Arc::clone(&self.catalogue),
-                        wanted,
-                    )));
+                    self.looking = Some(self.look_up(wanted));
                     return Ok(true);
                 }
             }

@@ -13,6 +13,7 @@ use super::prepared::Values;
 use super::result::Description;
 use super::{Conversation, Copy, Expected, Fault, MAX_EXPECTED, Portal, Prepared, significant};
 use crate::classify::{self, Names, Stored};
+use crate::relations::Wanted;
 use crate::wire::body::Body;
 use crate::wire::frame::{HEADER, Header, MAX_STREAMED, MAX_WHOLE, peek};
 use crate::wire::write::{self, Report, Severity};
@@ -25,8 +26,8 @@ pub(crate) enum ClientStep {
     Wait,
     /// The target's answers have to come first.
     Hold,
-    /// These relations have to be looked up before the message can be decided.
-    Resolve(Vec<Box<str>>),
+    /// This has to be looked up before the message can be decided.
+    Resolve(Wanted),
     /// Humans have to answer before the message can go on.
     Ask(Box<Pending>),
     /// This many bytes are dealt with.
@@ -186,7 +187,7 @@ impl Conversation {
         let analysis = Self::analyse(deciding.analyzer, self.settings, text);
         let prepared = Arc::new(Prepared::passing(Bytes::new(), analysis));
         let step = match self.decide(&Message::of("Query", text, &prepared), deciding)? {
-            Decided::Resolve(names) => return Ok(ClientStep::Resolve(names)),
+            Decided::Resolve(wanted) => return Ok(ClientStep::Resolve(wanted)),
             Decided::Ask(pending) => return Ok(ClientStep::Ask(pending)),
             Decided::Permit(permit) => {
                 self.resolver.making(&prepared.analysis);
@@ -220,7 +221,7 @@ impl Conversation {
         };
         let prepared = Arc::new(Prepared::new(text, analysis, types, kept));
         match self.prepare(&Message::of("Parse", text, &prepared), deciding)? {
-            Decided::Resolve(names) => Ok(ClientStep::Resolve(names)),
+            Decided::Resolve(wanted) => Ok(ClientStep::Resolve(wanted)),
             Decided::Ask(pending) => Ok(ClientStep::Ask(pending)),
             Decided::Refused(error) => {
                 Ok(self.stand_in(header, Expected::refused(Kind::Parse(name.into(), prepared), error)))
@@ -300,7 +301,7 @@ impl Conversation {
         let message = Message::executing(&portal);
         let prepared = Arc::clone(&portal.prepared);
         match self.decide(&message, deciding)? {
-            Decided::Resolve(names) => Ok(ClientStep::Resolve(names)),
+            Decided::Resolve(wanted) => Ok(ClientStep::Resolve(wanted)),
             Decided::Ask(pending) => Ok(ClientStep::Ask(pending)),
             Decided::Refused(error) => {
                 Ok(self.stand_in(header, Expected::refused(Kind::Execute(Some(prepared)), error)))
@@ -333,7 +334,7 @@ impl Conversation {
         let analysis = declared.unwrap_or_else(|| Self::analyse(deciding.analyzer, self.settings, &text));
         let prepared = Prepared::passing(text.into(), analysis);
         match self.decide(&Message::of("Execute", &prepared.text, &prepared), deciding)? {
-            Decided::Resolve(names) => Ok(ClientStep::Resolve(names)),
+            Decided::Resolve(wanted) => Ok(ClientStep::Resolve(wanted)),
             Decided::Ask(pending) => Ok(ClientStep::Ask(pending)),
             Decided::Refused(error) => Ok(self.stand_in(header, Expected::refused(Kind::Execute(None), error))),
             Decided::Permit(permit) => Ok(self.queue_execute(header, name, None, permit, &Description::default())),

@@ -3,16 +3,18 @@
 
 use bytes::BytesMut;
 use portcullis_core::gate::{Answer, Part, Pending, Session};
-use portcullis_core::operation::{Effects, Operation, Parameters};
+use portcullis_core::operation::{Operation, Parameters};
 use portcullis_core::permit::Permit;
 use portcullis_core::refusal::Refusal;
 use portcullis_sql::postgres::Analyzer;
 
 use super::held::Held;
 use super::prepared::Values;
+use super::touched::Told;
 use super::{Conversation, Fault, Portal, Prepared};
 use crate::classify;
 use crate::refusal;
+use crate::relations::Wanted;
 use crate::wire::write::{self, Report, Severity};
 
 /// Whose policy and whose analysis.
@@ -24,8 +26,8 @@ pub(crate) struct Deciding<'a> {
 /// A message that is an operation.
 pub(super) struct Message<'a> {
     kind: &'static str,
-    text: &'a [u8],
-    prepared: &'a Prepared,
+    pub(super) text: &'a [u8],
+    pub(super) prepared: &'a Prepared,
     portal: Option<&'a Portal>,
 }
 
@@ -40,7 +42,7 @@ impl<'a> Message<'a> {
         Self { kind: "Execute", text: &portal.prepared.text, prepared: &portal.prepared, portal: Some(portal) }
     }
 
-    fn operation<'e>(&self, effects: &'e Effects, account: &'e str, in_transaction: bool) -> Operation<'e>
+    fn operation<'e>(&self, told: &'e Told, account: &'e str, in_transaction: bool) -> Operation<'e>
     where
         'a: 'e,
     {
@@ -49,7 +51,8 @@ impl<'a> Message<'a> {
             types: &self.prepared.types,
             values: self.portal.map_or(b"", |portal| portal.values.text()),
         };
-        Operation { kind: self.kind, statement: self.text, parameters, effects, account, in_transaction }
+        let (effects, carries) = (&told.effects, told.carries);
+        Operation { kind: self.kind, statement: self.text, parameters, effects, account, in_transaction, carries }
     }
 }
 
@@ -59,8 +62,8 @@ pub(super) enum Decided {
     Permit(Permit),
     /// The client gets this error.
     Refused(BytesMut),
-    /// These relations have to be looked up.
-    Resolve(Vec<Box<str>>),
+    /// This has to be looked up.
+    Resolve(Wanted),
     /// Humans have to answer.
     Ask(Box<Pending>),
 }
@@ -68,11 +71,11 @@ pub(super) enum Decided {
 impl Conversation {
     /// Decides a message that is run.
     pub(super) fn decide(&mut self, message: &Message<'_>, deciding: &Deciding<'_>) -> Result<Decided, Fault> {
-        let effects = match self.resolver.effects(&message.prepared.analysis) {
-            Ok(effects) => effects,
-            Err(names) => return Ok(Decided::Resolve(names)),
+        let told = match self.told(message) {
+            Ok(told) => told,
+            Err(wanted) => return Ok(Decided::Resolve(wanted)),
         };
-        let operation = message.operation(&effects, &self.account, self.status != b'I');
+        let operation = message.operation(&told, &self.account, self.status != b'I');
         if let Some(held) = self.held.take() {
             return after_hold(held, message, &operation, deciding.session);
         }
@@ -90,7 +93,7 @@ impl Conversation {
             Answer::Ask(pending) => match unshown(message) {
                 Some(report) => Ok(Decided::Refused(error(&report))),
                 None => {
-                    self.held = Some(Held::Waiting(effects));
+                    self.held = Some(Held::Waiting(told.effects));
                     Ok(Decided::Ask(Box::new(pending)))
                 }
             },
@@ -100,11 +103,11 @@ impl Conversation {
     /// Decides a message that only prepares what another will run: the ask, if one is needed, comes
     /// then, because the values are a part of what is asked.
     pub(super) fn prepare(&mut self, message: &Message<'_>, deciding: &Deciding<'_>) -> Result<Decided, Fault> {
-        let effects = match self.resolver.effects(&message.prepared.analysis) {
-            Ok(effects) => effects,
-            Err(names) => return Ok(Decided::Resolve(names)),
+        let told = match self.told(message) {
+            Ok(told) => told,
+            Err(wanted) => return Ok(Decided::Resolve(wanted)),
         };
-        let operation = message.operation(&effects, &self.account, self.status != b'I');
+        let operation = message.operation(&told, &self.account, self.status != b'I');
         if let Some(reason) = classify::forbidden(&message.prepared.analysis) {
             return refused(&deciding.session.refuse(&operation, reason));
         }

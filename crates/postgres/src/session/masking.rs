@@ -12,7 +12,7 @@ use super::plans::{LookedUp, Made};
 use super::target::{TargetStep, misbehaved};
 use super::{Conversation, Expected, Fault};
 use crate::mask::{self, Copying, Plan};
-use crate::relations::{Found, Wanted};
+use crate::relations::Wanted;
 use crate::wire::WireError;
 use crate::wire::frame::{HEADER, Header, MAX_WHOLE, peek};
 use crate::wire::rows::{self, Column};
@@ -139,11 +139,6 @@ impl Conversation {
             Some(copying) => copying.end().map_err(|why| misbehaved(why.to_string())),
             None => Ok(()),
         }
-    }
-
-    /// Takes what a lookup found of relations.
-    pub(crate) fn learn_relations(&mut self, found: &Found) {
-        self.looked_up.learn(found);
     }
 
     /// Rows that are shown otherwise than they came; `None` where they pass.

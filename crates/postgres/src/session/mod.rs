@@ -16,11 +16,12 @@ mod resolve;
 mod result;
 mod slots;
 mod target;
+mod touched;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use portcullis_core::masking::View;
+use portcullis_core::masking::{Rules, View};
 use portcullis_sql::Analysis;
 use portcullis_sql::postgres::{Analyzer, Settings};
 
@@ -34,8 +35,10 @@ use self::plans::{LookedUp, Plans};
 use self::prepared::{Meter, Portal, Prepared};
 use self::resolve::Resolver;
 use self::slots::Slots;
+use self::touched::Touching;
 use crate::catalogue::Catalogue;
-use crate::names::SearchPath;
+use crate::names::{Answers, SearchPath};
+use crate::relations::Found;
 use crate::wire::write::Report;
 
 /// The most messages that may be forwarded and not answered yet. A client that pipelines more is
@@ -100,6 +103,7 @@ pub(crate) struct Conversation {
     view: Option<Arc<View>>,
     looked_up: LookedUp,
     plans: Plans,
+    touching: Touching,
     settings: Settings,
     /// Whether the target's own encoding, and the client's, are UTF8.
     encodings: (bool, bool),
@@ -107,8 +111,15 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    /// A conversation that begins after login, with the target's settings of then.
-    pub(crate) fn new(database: &str, account: String, path: SearchPath, catalogue: Arc<Catalogue>) -> Self {
+    /// A conversation that begins after login, with the target's settings of then. `rules` say what is
+    /// tagged there.
+    pub(crate) fn new(
+        database: &str,
+        account: String,
+        path: SearchPath,
+        catalogue: Arc<Catalogue>,
+        rules: &Rules,
+    ) -> Self {
         Self {
             expected: VecDeque::new(),
             answered: 0,
@@ -129,6 +140,7 @@ impl Conversation {
             view: None,
             looked_up: LookedUp::default(),
             plans: Plans::default(),
+            touching: Touching::new(rules),
             settings: Settings::default(),
             encodings: (true, true),
             fatal: false,
@@ -186,9 +198,16 @@ impl Conversation {
         self.fatal
     }
 
-    /// The schemas that a lookup found for the names that [`ClientStep::Resolve`] asked for.
-    pub(crate) fn learn(&mut self, answers: Vec<(Box<str>, Vec<Box<str>>)>) {
+    /// What a lookup found of what [`ClientStep::Resolve`] asked for.
+    pub(crate) fn resolved(&mut self, answers: Answers, found: &Found) {
         self.resolver.learn(answers);
+        self.touching.looked_up.learn(found);
+    }
+
+    /// What a lookup found of what [`TargetStep::Look`] asked for.
+    pub(crate) fn looked(&mut self, answers: Answers, found: &Found) {
+        self.resolver.learn(answers);
+        self.looked_up.learn(found);
     }
 
     fn analyse(analyzer: &Analyzer, settings: Settings, text: &[u8]) -> Arc<Analysis> {

@@ -13,7 +13,7 @@ use super::plans::{Epoch, LookedUp};
 use crate::catalogue::{Catalogue, RESOLVED_FRESH};
 use crate::classify::{self, Earlier, Names, PathChange, Stored};
 use crate::knowledge::Knowledge;
-use crate::names::{NOWHERE, SearchPath, candidates};
+use crate::names::{Answers, NOWHERE, SearchPath, candidates};
 
 /// The most resolved analyses kept in one session.
 const MAX_RESOLVED: usize = 256;
@@ -120,7 +120,7 @@ impl Resolver {
         self.forget_resolved();
     }
 
-    pub(crate) fn learn(&mut self, answers: Vec<(Box<str>, Vec<Box<str>>)>) {
+    pub(crate) fn learn(&mut self, answers: Answers) {
         self.answers.extend(answers.into_iter().map(|(name, schemas)| (name, schemas.into())));
     }
 

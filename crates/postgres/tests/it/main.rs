@@ -12,4 +12,5 @@ mod scripted_target;
 mod stage;
 mod startup;
 mod statements;
+mod touched;
 mod transparent;

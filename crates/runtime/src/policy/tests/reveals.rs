@@ -7,7 +7,7 @@ use std::time::Duration;
 use portcullis_core::clock::SystemClock;
 use portcullis_core::gate::{Answer, Gate, Ports, Session, TargetSpec};
 use portcullis_core::identity::Proof;
-use portcullis_core::masking::{Field, Rules, Settings, Tag};
+use portcullis_core::masking::{Field, Rules, Settings, Tag, Tags};
 use portcullis_core::operation::{Effects, Operation, Parameters};
 use portcullis_core::permit::{Outcome, Permit};
 use portcullis_core::recording::Status;
@@ -56,6 +56,7 @@ fn permit(session: &Session) -> Permit {
         effects: &effects,
         account: "",
         in_transaction: false,
+        carries: Tags::NONE,
     };
     match session.decide(&operation) {
         Answer::Permit(permit) => permit,

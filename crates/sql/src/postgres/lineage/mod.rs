@@ -24,6 +24,7 @@ mod join;
 mod naming;
 mod origin;
 mod query;
+mod rename;
 mod scope;
 mod statement;
 mod stored;

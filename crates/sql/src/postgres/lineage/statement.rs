@@ -55,6 +55,14 @@ impl Tracer<'_> {
                 self.alter(alter, at);
                 Columns::default()
             }
+            Enum::RenameStmt(rename) => {
+                self.renamed(rename, at);
+                Columns::default()
+            }
+            Enum::AlterObjectSchemaStmt(alter) => {
+                self.put_into_schema(alter, at);
+                Columns::default()
+            }
             _ => Columns::default(),
         };
         self.found(columns)
