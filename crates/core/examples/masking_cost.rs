@@ -162,6 +162,7 @@ async fn permit(settings: &Settings) -> Permit {
         max_age: Duration::from_secs(3_600),
         end_with_token: false,
         masking: Rules::new(settings).unwrap(),
+        recorded_results: 0,
         connector: Arc::new(Plain),
     };
     let gate = Gate::new(ports, Arc::new(target), Ipv4Addr::LOCALHOST.into());

@@ -58,6 +58,8 @@ pub struct TargetSpec {
     pub end_with_token: bool,
     /// What is masked in its replies, for whom policy does not reveal it.
     pub masking: Rules,
+    /// How many bytes of the results of one operation are recorded, as its client sees them.
+    pub recorded_results: usize,
     /// How to reach it.
     pub connector: Arc<dyn Connector>,
 }
@@ -114,7 +116,7 @@ impl Gate {
         let ends = deadline(opened, self.target.max_age, token_end);
         let ending = self.ports.sessions.enter(recording.id(), &subject.identity, ends);
         let first = *ending.borrow();
-        let shared = Shared::new(self.ports.clone(), subject, recording, ending, self.target.masking.clone());
+        let shared = Shared::new(self.ports.clone(), subject, recording, ending, &self.target);
         let session = Session::new(shared, Arc::clone(&self.target));
         match first {
             Ending::NotYet => Ok(session),

@@ -2,6 +2,7 @@
 //!
 //! Only the pipeline makes permits. A permit that is dropped without an outcome records an abort.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,7 +10,7 @@ use crate::clock::unix_micros;
 use crate::gate::Shared;
 use crate::masking::view::Counts;
 use crate::masking::{Field, Masked, View};
-use crate::recording::{Event, Status};
+use crate::recording::{Column, Event, Status, Text};
 use crate::refusal::Refusal;
 use crate::sessions::EndReason;
 
@@ -21,7 +22,34 @@ pub struct Permit {
     since: SystemTime,
     view: Option<Arc<View>>,
     masked: Counts,
+    results: Results,
     finished: bool,
+}
+
+/// Rows of about so many bytes are one event.
+const ROWS_TOGETHER: usize = 4 << 10;
+
+/// The rows of an operation that are recorded.
+#[derive(Debug, Default)]
+struct Results {
+    /// How many more bytes are.
+    room: usize,
+    rows: Vec<Vec<Option<Text<'static>>>>,
+    /// Bytes of `rows`.
+    waiting: usize,
+}
+
+impl Results {
+    fn up_to(room: usize) -> Self {
+        Self { room, ..Self::default() }
+    }
+
+    /// Takes room for this much, or gives up all that is left.
+    fn take(&mut self, size: usize) -> bool {
+        let fits = size <= self.room && self.room > 0;
+        self.room = if fits { self.room.saturating_sub(size) } else { 0 };
+        fits
+    }
 }
 
 /// How a permitted operation ended.
@@ -40,8 +68,14 @@ pub struct Outcome<'a> {
 }
 
 impl Permit {
-    pub(crate) fn new(session: Arc<Shared>, op: u64, since: SystemTime, view: Option<Arc<View>>) -> Self {
-        Self { session, op, since, view, masked: Counts::default(), finished: false }
+    pub(crate) fn new(
+        session: Arc<Shared>,
+        op: u64,
+        since: SystemTime,
+        view: Option<Arc<View>>,
+        results: usize,
+    ) -> Self {
+        Self { session, op, since, view, masked: Counts::default(), results: Results::up_to(results), finished: false }
     }
 
     pub(crate) fn belongs_to(&self, session: &Arc<Shared>) -> bool {
@@ -69,6 +103,50 @@ impl Permit {
         }
     }
 
+    /// How many more bytes of results are recorded of this operation: rows longer than this need
+    /// not be read for the record.
+    pub const fn recorded_room(&self) -> usize {
+        self.results.room
+    }
+
+    /// Records what the rows that follow are made of, if there is room for any.
+    pub fn record_columns(&mut self, columns: &[Column]) -> Result<(), Refusal> {
+        self.record_rows()?;
+        let size = columns.iter().map(|column| column.name.len().saturating_add(column.kind.len())).sum();
+        if !self.results.take(size) {
+            return Ok(());
+        }
+        let event = Event::Columns { op: self.op, columns: columns.into() };
+        self.session.append(self.session.now(), &event)
+    }
+
+    /// Records a row as its client gets it. The first that there is no room for ends what is
+    /// recorded of this operation's rows. Rows are written together, at the latest with the outcome.
+    pub fn record_row(&mut self, values: Vec<Option<Masked<'_>>>) -> Result<(), Refusal> {
+        let size = values.iter().map(|value| value.as_ref().and_then(Masked::bytes).map_or(4, <[u8]>::len)).sum();
+        if !self.results.take(size) {
+            return Ok(());
+        }
+        let text = |value: Masked<'_>| Some(Text(Cow::Owned(value.into_bytes()?.into_owned())));
+        self.results.rows.push(values.into_iter().map(|value| value.and_then(text)).collect());
+        self.results.waiting = self.results.waiting.saturating_add(size);
+        if self.results.waiting >= ROWS_TOGETHER { self.record_rows() } else { Ok(()) }
+    }
+
+    /// Records no more rows of this operation.
+    pub const fn record_no_more(&mut self) {
+        self.results.room = 0;
+    }
+
+    fn record_rows(&mut self) -> Result<(), Refusal> {
+        if self.results.rows.is_empty() {
+            return Ok(());
+        }
+        self.results.waiting = 0;
+        let rows = std::mem::take(&mut self.results.rows);
+        self.session.append(self.session.now(), &Event::Rows { op: self.op, rows })
+    }
+
     /// Waits until the session must stop at once, and says why.
     pub async fn revoked(&self) -> EndReason {
         self.session.ended().await
@@ -80,7 +158,8 @@ impl Permit {
         self.record(outcome)
     }
 
-    fn record(&self, outcome: &Outcome<'_>) -> Result<(), Refusal> {
+    fn record(&mut self, outcome: &Outcome<'_>) -> Result<(), Refusal> {
+        self.record_rows()?;
         let now = self.session.now();
         let masked = self.view.iter().flat_map(|view| view.named(&self.masked));
         self.session.append(

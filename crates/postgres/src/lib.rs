@@ -15,6 +15,7 @@ mod refusal;
 mod relations;
 mod serve;
 mod session;
+mod shown;
 mod values;
 pub mod wire;
 

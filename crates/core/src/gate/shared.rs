@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use super::views::Views;
 use crate::clock::unix_micros;
-use crate::gate::Ports;
-use crate::masking::{Rules, Tags};
+use crate::gate::{Ports, TargetSpec};
+use crate::masking::Tags;
 use crate::operation::Effects;
 use crate::permit::Permit;
 use crate::policy::{Question, Ruling, Subject};
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     unrecordable: AtomicBool,
     closing: Mutex<Option<String>>,
     views: Views,
+    /// How many bytes of an operation's results are recorded.
+    results: usize,
 }
 
 impl std::fmt::Debug for Shared {
@@ -42,7 +44,7 @@ impl Shared {
         subject: Subject,
         recording: Box<dyn Recording>,
         ending: watch::Receiver<Ending>,
-        masking: Rules,
+        target: &TargetSpec,
     ) -> Arc<Self> {
         Arc::new(Self {
             ports,
@@ -52,7 +54,8 @@ impl Shared {
             operations: AtomicU64::new(0),
             unrecordable: AtomicBool::new(false),
             closing: Mutex::new(None),
-            views: Views::new(masking),
+            views: Views::new(target.masking.clone()),
+            results: target.recorded_results,
         })
     }
 
@@ -98,7 +101,7 @@ impl Shared {
     pub(super) fn admit(session: &Arc<Self>, op: u64, since: SystemTime, ruling: &Ruling) -> Permit {
         let policy = &*session.ports.policy;
         let view = session.views.of(policy, &session.subject, &ruling.revision, since);
-        Permit::new(Arc::clone(session), op, since, view)
+        Permit::new(Arc::clone(session), op, since, view, session.results)
     }
 
     /// Of these tags, the names of those that are hidden from this session under a ruling's revision.

@@ -10,7 +10,6 @@ use portcullis_core::permit::Permit;
 use super::decide::{Decided, Deciding, Message};
 use super::expected::Kind;
 use super::prepared::Values;
-use super::result::Description;
 use super::{Conversation, Copy, Expected, Fault, MAX_EXPECTED, Portal, Prepared, significant};
 use crate::classify::{self, Names, Stored};
 use crate::relations::Wanted;
@@ -260,7 +259,9 @@ impl Conversation {
         let Some(values) = values.map_err(|why| malformed(&why))? else {
             return Err(too_many("bytes of bound values"));
         };
-        let portal = Portal::new(prepared, parameters, values);
+        // Formats of a result whose Bind has not arrived whole are not known to the record.
+        let formats = bind::result_formats(arrived).unwrap_or_default();
+        let portal = Portal::new(prepared, parameters, values, formats);
         if !self.portals.propose(portal_name, self.next_entry(), portal.clone()) {
             return Err(too_many("portals"));
         }
@@ -309,8 +310,7 @@ impl Conversation {
             Decided::Permit(permit) => {
                 self.resolver.making(&prepared.analysis);
                 let waits = classify::changes_meaning(&prepared.analysis);
-                let description = portal.description.clone();
-                let mut step = self.queue_execute(header, name, Some(prepared), permit, &description);
+                let mut step = self.queue_execute(header, name, Some(&portal), permit);
                 if waits && let ClientStep::Done { forward, .. } = &mut step {
                     self.barrier = Some(self.next_entry().saturating_sub(1));
                     // Without it the target would keep its answer until Sync, which waits for it.
@@ -337,32 +337,25 @@ impl Conversation {
             Decided::Resolve(wanted) => Ok(ClientStep::Resolve(wanted)),
             Decided::Ask(pending) => Ok(ClientStep::Ask(pending)),
             Decided::Refused(error) => Ok(self.stand_in(header, Expected::refused(Kind::Execute(None), error))),
-            Decided::Permit(permit) => Ok(self.queue_execute(header, name, None, permit, &Description::default())),
+            Decided::Permit(permit) => Ok(self.queue_execute(header, name, None, permit)),
         }
     }
 
     /// Queues an Execute. Where something is hidden from the client, the columns have to be known: what
     /// the client has not asked for itself, the gate asks.
-    fn queue_execute(
-        &mut self,
-        header: Header,
-        portal: &[u8],
-        prepared: Option<Arc<Prepared>>,
-        permit: Permit,
-        description: &Description,
-    ) -> ClientStep {
+    fn queue_execute(&mut self, header: Header, portal: &[u8], made: Option<&Portal>, permit: Permit) -> ClientStep {
         self.view = permit.view().cloned();
-        let expected = Expected::new(Kind::Execute(prepared), Some(permit));
-        if self.view.is_none() {
-            return self.queue(header, expected);
-        }
-        let expected = expected.described_by(description);
-        if description.get().is_some() {
+        let prepared = made.map(|made| Arc::clone(&made.prepared));
+        let description = made.map(|made| made.description.clone()).unwrap_or_default();
+        let mut expected = Expected::new(Kind::Execute(prepared), Some(permit)).described_by(&description);
+        expected.result.recorded.of_statement =
+            made.map(|made| (made.prepared.description.clone(), made.formats.clone()));
+        if self.view.is_none() || description.get().is_some() {
             return self.queue(header, expected);
         }
         let mut asked = BytesMut::new();
         write::describe_portal(&mut asked, portal);
-        let mut ours = Expected::new(Kind::Describe, None).described_by(description);
+        let mut ours = Expected::new(Kind::Describe, None).described_by(&description);
         ours.silent = true;
         self.expected.push_back(ours);
         match self.queue(header, expected) {
@@ -376,10 +369,14 @@ impl Conversation {
     fn describe(&mut self, mut body: Body<'_>, header: Header) -> Result<ClientStep, Fault> {
         let (which, name) = named(&mut body)?;
         let expected = Expected::new(Kind::Describe, None);
-        let portal = if which == b'P' { self.portals.get(significant(name)) } else { None };
-        let expected = match portal {
-            Some(portal) if self.view.is_some() => expected.described_by(&portal.description),
-            _ => expected,
+        let name = significant(name);
+        let description = match which {
+            b'P' => self.portals.get(name).map(|portal| &portal.description),
+            _ => self.statements.get(name).map(|prepared| &prepared.description),
+        };
+        let expected = match description {
+            Some(description) => expected.described_by(description),
+            None => expected,
         };
         Ok(self.queue(header, expected))
     }

@@ -10,7 +10,7 @@ use portcullis_sql::postgres::copy::copy_out;
 use super::expected::Kind;
 use super::plans::{LookedUp, Made};
 use super::target::{TargetStep, misbehaved};
-use super::{Conversation, Expected, Fault};
+use super::{Conversation, Expected, Fault, recorded};
 use crate::mask::{self, Copying, Plan};
 use crate::relations::Wanted;
 use crate::wire::WireError;
@@ -32,9 +32,10 @@ impl Conversation {
 
     /// Keeps what columns a result has, and plans how they are shown.
     pub(super) fn columns(&mut self, body: &[u8]) -> Result<Option<Wanted>, Fault> {
-        let Some(front) = self.expected.front() else { return Ok(None) };
+        let Some(front) = self.expected.front_mut() else { return Ok(None) };
+        let recorded = front.records_rows();
         let description = front.result.description.clone();
-        if description.is_none() && self.hidden().is_none() {
+        if description.is_none() && !recorded && self.hidden().is_none() {
             return Ok(None);
         }
         let columns: Arc<[Column]> = rows::columns(body).map_err(|why| broken(&why))?.into();
@@ -43,7 +44,10 @@ impl Conversation {
                 description.set(columns);
                 Ok(None)
             }
-            None => self.plan(&columns),
+            None => {
+                self.rows_begin(&columns);
+                self.plan(&columns)
+            }
         }
     }
 
@@ -162,8 +166,13 @@ impl Conversation {
             && let Ok(Some(Header { tag: b'D', total })) = peek(rest, |_| MAX_WHOLE)
             && let Some(body) = rest.get(HEADER..total)
         {
+            let from = out.len();
             let shown = plan.row(body, permit, &mut out);
             shown.map_err(|why| misbehaved(format!("it sent a row that is not as it described it: {why}")))?;
+            if permit.recorded_room() > 0 {
+                let row = out.get(from.saturating_add(HEADER)..).unwrap_or_default();
+                recorded::row(permit, result, row)?;
+            }
             consumed = consumed.saturating_add(total);
             count = count.saturating_add(1);
         }

@@ -12,6 +12,7 @@ mod masking;
 mod path;
 mod plans;
 mod prepared;
+mod recorded;
 mod resolve;
 mod result;
 mod slots;

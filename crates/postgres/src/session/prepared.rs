@@ -26,6 +26,8 @@ pub(crate) struct Prepared {
     pub(crate) analysis: Arc<Analysis>,
     pub(crate) types: Box<[u32]>,
     asks: AtomicBool,
+    /// Its columns, where the client has asked for them, without the formats of its portals.
+    pub(super) description: Description,
     /// Its part of what the session may keep; none for what passes by.
     _kept: Option<Kept>,
 }
@@ -33,13 +35,27 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// A statement that was parsed under a name, with its parameters' types.
     pub(super) fn new(text: &[u8], analysis: Arc<Analysis>, types: Box<[u32]>, kept: Kept) -> Self {
-        Self { text: Bytes::copy_from_slice(text), analysis, types, asks: AtomicBool::new(false), _kept: Some(kept) }
+        Self {
+            text: Bytes::copy_from_slice(text),
+            analysis,
+            types,
+            asks: AtomicBool::new(false),
+            description: Description::default(),
+            _kept: Some(kept),
+        }
     }
 
     /// A text that is run once, or that SQL keeps.
     pub(super) fn passing(text: Bytes, analysis: Arc<Analysis>) -> Self {
         // Nobody has decided it when it was prepared, so it may have to be asked about.
-        Self { text, analysis, types: Box::default(), asks: AtomicBool::new(true), _kept: None }
+        Self {
+            text,
+            analysis,
+            types: Box::default(),
+            asks: AtomicBool::new(true),
+            description: Description::default(),
+            _kept: None,
+        }
     }
 
     /// Whether running it was last seen to need an approval: then the values that it is bound to
@@ -62,13 +78,15 @@ pub(crate) struct Portal {
     pub(super) values: Values,
     /// Its columns, where the gate has to know them.
     pub(super) description: Description,
+    /// The formats that its rows come in, as far as they are known.
+    pub(super) formats: Box<[bool]>,
     approved: Option<Arc<AtomicU64>>,
 }
 
 impl Portal {
-    pub(super) fn new(prepared: Arc<Prepared>, parameters: usize, values: Values) -> Self {
+    pub(super) fn new(prepared: Arc<Prepared>, parameters: usize, values: Values, formats: Box<[bool]>) -> Self {
         let approved = prepared.asks().then(Arc::default);
-        Self { prepared, parameters, values, description: Description::default(), approved }
+        Self { prepared, parameters, values, description: Description::default(), formats, approved }
     }
 
     /// The approved operation that has begun to run this portal. PostgreSQL runs a portal once: what

@@ -117,6 +117,9 @@ impl Conversation {
             return Ok(step);
         }
         if let Some(front) = self.expected.front_mut() {
+            if header.tag == b'D' && front.records_rows() && !front.record_row(header, input)? {
+                return Ok(TargetStep::Wait);
+            }
             front.count(1, header.total);
         }
         let passed = header.total.min(input.len());
@@ -234,6 +237,7 @@ impl Conversation {
         front.done = statement.saturating_add(1);
         // The next result has other columns.
         front.result.plan = None;
+        front.result.recorded.begun = false;
         let ends_entry = match &front.kind {
             Kind::Query(prepared) | Kind::Execute(Some(prepared)) if front.stand_in.is_none() => {
                 self.resolver.done(&prepared.analysis, statement);

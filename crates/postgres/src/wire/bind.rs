@@ -67,9 +67,27 @@ pub fn values(body: &[u8]) -> Result<Vec<Value<'_>>, WireError> {
     Ok(values)
 }
 
+/// The formats that a whole body asks for: none for text throughout, one for all columns, or one a
+/// column; true for binary.
+pub fn result_formats(body: &[u8]) -> Result<Box<[bool]>, WireError> {
+    let head = head(body)?;
+    let mut body = Body::new(b'B', body);
+    body.string()?;
+    body.string()?;
+    let formats = body.wide_count()?;
+    body.take(formats.saturating_mul(2))?;
+    body.wide_count()?;
+    for _ in 0..head.parameters {
+        body.value()?;
+    }
+    let formats = (0..body.wide_count()?).map(|_| Ok(body.wide_count()? == 1)).collect::<Result<_, WireError>>()?;
+    body.end()?;
+    Ok(formats)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{BindHead, Value, head, values};
+    use super::{BindHead, Value, head, result_formats, values};
 
     #[test]
     fn values_are_read_with_their_formats() {
@@ -87,6 +105,13 @@ mod tests {
         ] {
             assert!(values(bad).is_err(), "{bad:?} was read");
         }
+    }
+
+    #[test]
+    fn formats_of_the_result_stand_behind_the_values() {
+        assert_eq!(result_formats(b"\0\0\0\0\0\x02\0\0\0\x01a\0\0\0\0\0\0"), Ok([].into()));
+        assert_eq!(result_formats(b"\0\0\0\x01\0\x01\0\x01\xff\xff\xff\xff\0\x02\0\x01\0\0"), Ok([true, false].into()));
+        assert!(result_formats(b"\0\0\0\0\0\0\0\x01").is_err());
     }
 
     #[test]

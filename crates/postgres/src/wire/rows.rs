@@ -5,7 +5,7 @@ use super::WireError;
 use super::body::Body;
 
 /// One column of a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Column {
     /// The relation that the value comes from as it is; 0 where it is computed.
     pub relation: u32,
@@ -15,6 +15,8 @@ pub struct Column {
     pub kind: u32,
     /// Whether the values are in the type's binary format.
     pub binary: bool,
+    /// What it is called.
+    pub name: Box<str>,
 }
 
 /// Reads a `RowDescription`'s body.
@@ -24,7 +26,7 @@ pub fn columns(body: &[u8]) -> Result<Vec<Column>, WireError> {
     let count = body.count()?;
     let mut columns = Vec::new();
     for _ in 0..count {
-        body.string()?;
+        let name = String::from_utf8_lossy(body.string()?).into();
         let relation = body.int()?.cast_unsigned();
         let attribute = body.short()?;
         let kind = body.int()?.cast_unsigned();
@@ -35,7 +37,7 @@ pub fn columns(body: &[u8]) -> Result<Vec<Column>, WireError> {
             1 => true,
             _ => return Err(malformed),
         };
-        columns.push(Column { relation, attribute, kind, binary });
+        columns.push(Column { relation, attribute, kind, binary, name });
     }
     body.end().map(|()| columns)
 }
@@ -88,8 +90,8 @@ mod tests {
     #[test]
     fn a_description_says_where_columns_come_from() {
         let body = b"\0\x02id\0\0\0\x40\x01\0\x01\0\0\0\x17\0\x04\xff\xff\xff\xff\0\x01x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0";
-        let id = Column { relation: 0x4001, attribute: 1, kind: 23, binary: true };
-        let x = Column { relation: 0, attribute: 0, kind: 25, binary: false };
+        let id = Column { relation: 0x4001, attribute: 1, kind: 23, binary: true, name: "id".into() };
+        let x = Column { relation: 0, attribute: 0, kind: 25, binary: false, name: "x".into() };
         assert_eq!(columns(body), Ok(vec![id, x]));
         assert!(columns(&body[..body.len() - 1]).is_err());
         assert!(columns(&[body, &b"\0"[..]].concat()).is_err());

@@ -14,6 +14,8 @@ const SHORTEST_CHECKPOINT: Duration = Duration::from_millis(10);
 const SMALLEST_SEGMENT: u32 = 4 << 10;
 /// The largest segment, in bytes: what a reader must be able to hold.
 const LARGEST_SEGMENT: u32 = 16 << 20;
+/// The most bytes of an operation's results.
+const LARGEST_RESULT: u32 = 1 << 20;
 /// The longest name of a gate, in bytes.
 pub(super) const LONGEST_GATE: usize = 63;
 
@@ -43,6 +45,9 @@ pub struct Config {
     /// The bytes of a session's events that are sealed together, before compression. A session
     /// that writes more than this between two checkpoints is sealed sooner.
     pub segment_bytes: u32,
+    /// The bytes of the results of one operation that are recorded, as its client sees them; 0 records
+    /// none. A target may say otherwise.
+    pub result_bytes: u32,
 }
 
 impl Default for Config {
@@ -56,6 +61,7 @@ impl Default for Config {
             min_free_bytes: 256 << 20,
             checkpoint_every: Duration::from_secs(2),
             segment_bytes: 1 << 20,
+            result_bytes: 16 << 10,
         }
     }
 }
@@ -77,6 +83,8 @@ pub enum Durability {
 pub struct TargetRecording {
     /// Whether operations of this target may pass when they cannot be recorded.
     pub best_effort: Option<bool>,
+    /// The bytes of the results of one operation that are recorded.
+    pub result_bytes: Option<u32>,
 }
 
 impl Config {
@@ -92,6 +100,9 @@ impl Config {
         if !(SMALLEST_SEGMENT..=LARGEST_SEGMENT).contains(&self.segment_bytes) {
             return Err(String::from("`segment_bytes` is from 4096 (4 KiB) to 16777216 (16 MiB)"));
         }
+        if self.result_bytes > LARGEST_RESULT {
+            return Err(String::from("`result_bytes` is at most 1048576 (1 MiB)"));
+        }
         Ok(())
     }
 }
@@ -103,13 +114,14 @@ mod tests {
     #[test]
     fn defaults_are_usable_and_nonsense_is_not() {
         type Change = fn(&mut Config);
-        let cases: [(Change, bool); 6] = [
+        let cases: [(Change, bool); 7] = [
             (|_| {}, true),
             (|config| config.gate = String::new(), false),
             (|config| config.gate = String::from("Gate 1"), false),
             (|config| config.gate = "g".repeat(64), false),
             (|config| config.checkpoint_every = Duration::ZERO, false),
             (|config| config.segment_bytes = 0, false),
+            (|config| config.result_bytes = u32::MAX, false),
         ];
         for (index, (change, good)) in cases.into_iter().enumerate() {
             let mut config = Config::default();

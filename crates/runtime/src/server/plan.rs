@@ -135,6 +135,7 @@ fn planned(config: &Config, entry: &TargetEntry, kinds: &[Kind], masking: Rules)
         max_age: session.max_age,
         end_with_token: session.end_with_token,
         masking,
+        recorded_results: target.recording.result_bytes.unwrap_or(config.process.recording.result_bytes) as usize,
         connector: Arc::new(connector),
     };
     Ok(Planned {

@@ -77,6 +77,7 @@ impl FakeGate {
             max_age: Duration::from_secs(3_600),
             end_with_token: false,
             masking: self.masking.clone(),
+            recorded_results: 16 << 10,
             connector: self.connector.clone(),
         };
         Gate::new(ports, Arc::new(target), Ipv4Addr::LOCALHOST.into())

@@ -41,6 +41,7 @@ async fn session(policy: Arc<CedarPolicy>, recorder: &Arc<FakeRecorder>) -> Sess
         max_age: Duration::from_secs(3_600),
         end_with_token: false,
         masking: rules(),
+        recorded_results: 0,
         connector: Arc::new(FakeConnector::new(|_| Box::pin(std::future::ready(())))),
     };
     let gate = Gate::new(ports, Arc::new(target), Ipv4Addr::LOCALHOST.into());
