@@ -45,7 +45,7 @@ fn failing(dir: &Path) -> (Spool, Arc<Failing>) {
     (spool.unwrap(), disk)
 }
 
-const BEST_EFFORT: TargetRecording = TargetRecording { best_effort: Some(true) };
+const BEST_EFFORT: TargetRecording = TargetRecording { best_effort: Some(true), result_bytes: None };
 
 #[test]
 fn a_full_disk_refuses_operations_and_sessions_until_there_is_room() {
