@@ -40,6 +40,10 @@ impl Waiting for AtDesk {
         &self.notice
     }
 
+    fn estimated(&mut self, rows: u64) {
+        self.place.estimated(rows);
+    }
+
     fn verdict(self: Box<Self>) -> BoxFuture<'static, Verdict> {
         Box::pin(self.place.verdict())
     }

@@ -154,6 +154,9 @@ pub struct Ask {
     pub values: String,
     /// What it would do.
     pub effects: serde_json::Value,
+    /// How many rows the target's planner estimates that it would write, where it could tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_rows: Option<u64>,
     /// A transaction is open, and what it has locked stays locked meanwhile.
     pub in_transaction: bool,
     /// The policies that ask.

@@ -307,6 +307,13 @@ impl Place {
         &self.id
     }
 
+    /// How many rows the target estimates that would be written. It counts for whoever asks first.
+    pub(crate) fn estimated(&self, rows: u64) {
+        if let Some(entry) = self.desk.lock().asks.get_mut(&self.id).filter(|entry| !entry.stored) {
+            entry.ask.estimated_rows = Some(rows);
+        }
+    }
+
     /// Waits for the verdict, at most as long as the ask was good for when this client came, however
     /// the clock on the wall is moved meanwhile.
     pub(crate) async fn verdict(mut self) -> approval::Verdict {
@@ -377,6 +384,7 @@ fn made(
         statement: asked.statement.to_vec(),
         values: String::from_utf8_lossy(asked.values).into_owned(),
         effects: serde_json::from_str(asked.effects.json().get())?,
+        estimated_rows: None,
         in_transaction: asked.in_transaction,
         policies: asked.ruling.policies.clone(),
         reason: asked.ruling.reason.clone(),

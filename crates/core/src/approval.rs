@@ -67,6 +67,10 @@ pub trait Waiting: Send {
     /// What to show to the client meanwhile.
     fn notice(&self) -> &Notice;
 
+    /// Takes the target's own estimate of how many rows would be written, for approvers to see. It
+    /// counts only before the wait.
+    fn estimated(&mut self, rows: u64);
+
     /// Waits for the answer.
     fn verdict(self: Box<Self>) -> BoxFuture<'static, Verdict>;
 }

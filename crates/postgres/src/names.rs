@@ -38,6 +38,17 @@ impl SearchPath {
         Self::OneOf(vec![schemas.into_iter().map(Into::into).collect()])
     }
 
+    /// The schemas, where there is no doubt.
+    pub(crate) fn certain(&self) -> Option<Vec<Box<str>>> {
+        match self {
+            Self::OneOf(paths) => match &paths[..] {
+                [only] => Some(only.to_vec()),
+                _ => None,
+            },
+            Self::Unknown => None,
+        }
+    }
+
     /// This path or the other: what was set may yet be undone.
     pub(crate) fn or(self, other: &Self) -> Self {
         let (Self::OneOf(mut paths), Self::OneOf(others)) = (self, other) else { return Self::Unknown };

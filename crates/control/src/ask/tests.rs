@@ -24,6 +24,7 @@ fn ask(groups: &[&[&str]], quorum: u32) -> Ask {
         statement: b"DELETE FROM t\xff".to_vec(),
         values: String::new(),
         effects: serde_json::json!([]),
+        estimated_rows: None,
         in_transaction: false,
         policies: vec!["p".into()],
         reason: "risky".into(),

@@ -71,6 +71,13 @@ impl Pending {
         &self.ruling.reason
     }
 
+    /// Lets approvers see how many rows the target estimates that it would write.
+    pub fn estimated(&mut self, rows: u64) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.estimated(rows);
+        }
+    }
+
     /// Waits for the answer. A session that ends meanwhile gets no permit, and neither does what
     /// the policies of after the wait see otherwise than those of before.
     pub async fn wait(mut self) -> Result<Permit, Refusal> {

@@ -116,6 +116,9 @@ fn whole(shown: &Shown, json: bool, output: &mut Output) -> Result<Verdict, Fail
     output.line(format_args!("  why       {}, says {}", visible::line(&ask.reason), named(&ask.policies)))?;
     output.line(format_args!("  asks      {}", asks(shown)))?;
     output.line(format_args!("  until     {}", moment::second(ask.expires)))?;
+    if let Some(rows) = ask.estimated_rows {
+        output.line(format_args!("  writes    about {rows} rows, by the target's own estimate"))?;
+    }
     if ask.in_transaction {
         let warning = output.toned(Tone::Warning, "a transaction is open: what it has locked stays locked meanwhile");
         output.line(format_args!("  beware    {warning}"))?;

@@ -9,14 +9,15 @@ use portcullis_core::gate::Pending;
 use portcullis_core::permit::Permit;
 use portcullis_core::refusal::Refusal;
 
+use super::estimate::Estimate;
 use crate::wire::write::{self, Report, Severity};
 
 /// An ask that waits.
-pub(super) struct Hold(BoxFuture<'static, Result<Permit, Refusal>>);
+pub(super) struct Hold<'p>(BoxFuture<'p, Result<Permit, Refusal>>);
 
-impl Hold {
+impl<'p> Hold<'p> {
     /// Begins to wait, and writes what the client is told.
-    pub(super) fn begin(pending: Pending, notices: &mut BytesMut) -> Self {
+    pub(super) fn begin(mut pending: Pending, estimate: Option<Estimate<'p>>, notices: &mut BytesMut) -> Self {
         let notice = pending.notice();
         let told = Report {
             // successful_completion, which PostgreSQL gives to its own notices
@@ -27,7 +28,14 @@ impl Hold {
             hint: Some("cancel it to withdraw the ask".into()),
         };
         write::report(notices, Severity::Notice, &told);
-        Self(Box::pin(pending.wait()))
+        Self(Box::pin(async move {
+            if let Some(estimate) = estimate
+                && let Some(rows) = estimate.await
+            {
+                pending.estimated(rows);
+            }
+            pending.wait().await
+        }))
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Permit, Refusal>> {

@@ -40,11 +40,11 @@ impl Default for Lookups {
 }
 
 impl Lookups {
-    fn take(&self, database: &str) -> Option<TargetEnd> {
+    pub(super) fn take(&self, database: &str) -> Option<TargetEnd> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(database)?.pop()
     }
 
-    fn put(&self, database: String, end: TargetEnd) {
+    pub(super) fn put(&self, database: String, end: TargetEnd) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MAX_IDLE || idle.contains_key(&database) {
             idle.entry(database).or_default().push(end);

@@ -2,6 +2,7 @@
 //! relay. Everything that is read here is bounded, and the login has a deadline.
 
 mod cancel;
+mod estimate;
 mod hold;
 mod login;
 pub(crate) mod lookup;

@@ -20,6 +20,7 @@ use portcullis_core::refusal::Refusal;
 use portcullis_core::sessions::{EndReason, Ending};
 use portcullis_core::stream::BoxStream;
 
+use super::estimate::{Estimate, estimate};
 use super::hold::Hold;
 use super::lookup;
 use super::pump::{FULL, Inbox, Outbox};
@@ -32,7 +33,7 @@ use crate::classify;
 use crate::names::{Answers, SearchPath};
 use crate::refusal;
 use crate::relations::{Found, Wanted};
-use crate::session::{ClientStep, Conversation, Deciding, Fault, Forward, TargetStep, Under};
+use crate::session::{ClientStep, Conversation, Deciding, Estimable, Fault, Forward, TargetStep, Under};
 use crate::wire::write::{self, Report, Severity};
 
 /// How much of a client's stream is read ahead while answers are awaited.
@@ -68,7 +69,7 @@ pub(super) struct Relay<'p> {
     put_off: bool,
     cancelling: Option<Cancelling>,
     /// What waits for humans, and what the client is told of it once nothing is in its way.
-    hold: Option<Hold>,
+    hold: Option<Hold<'p>>,
     notices: BytesMut,
     ending: BoxFuture<'static, Ending>,
     draining: Option<EndReason>,
@@ -341,6 +342,14 @@ impl<'p> Relay<'p> {
         Ok(heard)
     }
 
+    /// Asks for an estimate of what a statement would write. Planning can run code of the client's own,
+    /// so it is done with no other rights than the client's session has.
+    fn estimate(&self, statement: Estimable) -> Option<Estimate<'p>> {
+        let same = self.conversation.account() == self.postgres.config.login.user;
+        let (lookups, database) = (&self.postgres.lookups, self.database.clone());
+        same.then(|| Box::pin(estimate(lookups, database, statement)) as Estimate<'p>)
+    }
+
     fn look_up(&self, wanted: Wanted) -> Lookup<'p> {
         let (target, database) = (self.session.target().clone(), self.database.clone());
         Box::pin(lookup::look_up_relations(self.postgres, target, database, Arc::clone(&self.catalogue), wanted))
@@ -400,8 +409,9 @@ impl<'p> Relay<'p> {
                     self.lookup = Some(self.look_up(wanted));
                     break Ok(());
                 }
-                Ok(ClientStep::Ask(pending)) => {
-                    self.hold = Some(Hold::begin(*pending, &mut self.notices));
+                Ok(ClientStep::Ask(pending, estimable)) => {
+                    let estimate = estimable.and_then(|statement| self.estimate(statement));
+                    self.hold = Some(Hold::begin(*pending, estimate, &mut self.notices));
                     break Ok(());
                 }
                 Ok(ClientStep::Goodbye) => {

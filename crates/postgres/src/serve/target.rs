@@ -171,8 +171,13 @@ async fn search_path(stream: &mut BoxStream) -> Result<Vec<String>, ServeError> 
 pub(super) async fn rows(stream: &mut BoxStream, query: &str) -> Result<Vec<Vec<String>>, ServeError> {
     let mut out = BytesMut::new();
     write::message(&mut out, &Query::new(query.to_owned()));
-    send(stream, &out).await.map_err(ServeError::TargetIo)?;
-    let mut found = Vec::new();
+    answer(stream, &out).await
+}
+
+/// Sends messages of which the last makes the target ready again, and reads the rows that come as text.
+pub(super) async fn answer(stream: &mut BoxStream, messages: &[u8]) -> Result<Vec<Vec<String>>, ServeError> {
+    send(stream, messages).await.map_err(ServeError::TargetIo)?;
+    let (mut found, mut failed) = (Vec::new(), None);
     loop {
         let packet = from_target(stream, MAX_GREETING).await?;
         match packet.tag {
@@ -180,9 +185,9 @@ pub(super) async fn rows(stream: &mut BoxStream, query: &str) -> Result<Vec<Vec<
                 found.push(row(&packet.body).map_err(|why| ServeError::Target(why.to_string()))?);
             }
             b'D' => return Err(ServeError::Target("it answers a catalogue query with too many rows".into())),
-            b'T' | b'C' | b'S' | b'N' | b'A' => {}
-            b'Z' => return Ok(found),
-            b'E' => return Err(refused(&packet, &mut BytesMut::new())),
+            b'T' | b'C' | b'S' | b'N' | b'A' | b'1' | b'2' => {}
+            b'Z' => return failed.map_or(Ok(found), Err),
+            b'E' => failed = failed.or_else(|| Some(refused(&packet, &mut BytesMut::new()))),
             tag => return Err(unexpected(tag)),
         }
     }

@@ -9,6 +9,7 @@ use portcullis_core::permit::Permit;
 
 use super::decide::{Decided, Deciding, Message};
 use super::expected::Kind;
+use super::held::Estimable;
 use super::prepared::Values;
 use super::{Conversation, Copy, Expected, Fault, MAX_EXPECTED, Portal, Prepared, significant};
 use crate::classify::{self, Names, Stored};
@@ -27,8 +28,8 @@ pub(crate) enum ClientStep {
     Hold,
     /// This has to be looked up before the message can be decided.
     Resolve(Wanted),
-    /// Humans have to answer before the message can go on.
-    Ask(Box<Pending>),
+    /// Humans have to answer before the message can go on. What it would write may be estimated.
+    Ask(Box<Pending>, Option<Estimable>),
     /// This many bytes are dealt with.
     Done {
         /// How many.
@@ -187,7 +188,7 @@ impl Conversation {
         let prepared = Arc::new(Prepared::passing(Bytes::new(), analysis));
         let step = match self.decide(&Message::of("Query", text, &prepared), deciding)? {
             Decided::Resolve(wanted) => return Ok(ClientStep::Resolve(wanted)),
-            Decided::Ask(pending) => return Ok(ClientStep::Ask(pending)),
+            Decided::Ask(pending, estimable) => return Ok(ClientStep::Ask(pending, estimable)),
             Decided::Permit(permit) => {
                 self.resolver.making(&prepared.analysis);
                 self.view = permit.view().cloned();
@@ -221,7 +222,7 @@ impl Conversation {
         let prepared = Arc::new(Prepared::new(text, analysis, types, kept));
         match self.prepare(&Message::of("Parse", text, &prepared), deciding)? {
             Decided::Resolve(wanted) => Ok(ClientStep::Resolve(wanted)),
-            Decided::Ask(pending) => Ok(ClientStep::Ask(pending)),
+            Decided::Ask(pending, estimable) => Ok(ClientStep::Ask(pending, estimable)),
             Decided::Refused(error) => {
                 Ok(self.stand_in(header, Expected::refused(Kind::Parse(name.into(), prepared), error)))
             }
@@ -303,7 +304,7 @@ impl Conversation {
         let prepared = Arc::clone(&portal.prepared);
         match self.decide(&message, deciding)? {
             Decided::Resolve(wanted) => Ok(ClientStep::Resolve(wanted)),
-            Decided::Ask(pending) => Ok(ClientStep::Ask(pending)),
+            Decided::Ask(pending, estimable) => Ok(ClientStep::Ask(pending, estimable)),
             Decided::Refused(error) => {
                 Ok(self.stand_in(header, Expected::refused(Kind::Execute(Some(prepared)), error)))
             }
@@ -335,7 +336,7 @@ impl Conversation {
         let prepared = Prepared::passing(text.into(), analysis);
         match self.decide(&Message::of("Execute", &prepared.text, &prepared), deciding)? {
             Decided::Resolve(wanted) => Ok(ClientStep::Resolve(wanted)),
-            Decided::Ask(pending) => Ok(ClientStep::Ask(pending)),
+            Decided::Ask(pending, estimable) => Ok(ClientStep::Ask(pending, estimable)),
             Decided::Refused(error) => Ok(self.stand_in(header, Expected::refused(Kind::Execute(None), error))),
             Decided::Permit(permit) => Ok(self.queue_execute(header, name, None, permit)),
         }

@@ -8,7 +8,7 @@ use portcullis_core::permit::Permit;
 use portcullis_core::refusal::Refusal;
 use portcullis_sql::postgres::Analyzer;
 
-use super::held::Held;
+use super::held::{Estimable, Held};
 use super::prepared::Values;
 use super::touched::Told;
 use super::{Conversation, Fault, Portal, Prepared};
@@ -28,7 +28,7 @@ pub(super) struct Message<'a> {
     kind: &'static str,
     pub(super) text: &'a [u8],
     pub(super) prepared: &'a Prepared,
-    portal: Option<&'a Portal>,
+    pub(super) portal: Option<&'a Portal>,
 }
 
 impl<'a> Message<'a> {
@@ -64,8 +64,8 @@ pub(super) enum Decided {
     Refused(BytesMut),
     /// This has to be looked up.
     Resolve(Wanted),
-    /// Humans have to answer.
-    Ask(Box<Pending>),
+    /// Humans have to answer. What it would write may be estimated.
+    Ask(Box<Pending>, Option<Estimable>),
 }
 
 impl Conversation {
@@ -93,8 +93,10 @@ impl Conversation {
             Answer::Ask(pending) => match unshown(message) {
                 Some(report) => Ok(Decided::Refused(error(&report))),
                 None => {
+                    let estimable =
+                        self.resolver.path_now().and_then(|path| Estimable::new(message, &told.effects, path));
                     self.held = Some(Held::Waiting(told.effects));
-                    Ok(Decided::Ask(Box::new(pending)))
+                    Ok(Decided::Ask(Box::new(pending), estimable))
                 }
             },
         }

@@ -2,10 +2,12 @@
 //! found to do when they were asked, and what they said. It stays where it is, so that what they
 //! have approved is what goes on.
 
-use portcullis_core::operation::Effects;
+use portcullis_core::operation::{Action, Effects};
 use portcullis_core::permit::Permit;
 use portcullis_core::refusal::Refusal;
+use portcullis_sql::vocabulary as sql;
 
+use super::decide::Message;
 use super::{Conversation, Fault};
 use crate::refusal;
 use crate::wire::write::Report;
@@ -19,6 +21,34 @@ pub(super) enum Held {
     Approved(Effects, Permit),
     /// It may not, and the client is told this.
     Refused(Report),
+}
+
+/// A statement whose rows the target can estimate without running any code that the gate does not know.
+#[derive(Debug)]
+pub(crate) struct Estimable {
+    pub(crate) text: String,
+    /// It is run with values, and was parsed without them.
+    pub(crate) parameters: bool,
+    /// The schemas in which its names are looked for.
+    pub(crate) path: Vec<Box<str>>,
+}
+
+impl Estimable {
+    /// One statement that writes rows, of which all code is known to be pure.
+    pub(super) fn new(message: &Message<'_>, effects: &Effects, path: Vec<Box<str>>) -> Option<Self> {
+        const WRITES: [Action; 4] = [sql::INSERT, sql::UPDATE, sql::DELETE, sql::MERGE];
+        const RUNS: [&str; 2] = ["functions", "opaque"];
+        let [_] = &message.prepared.analysis.statements[..] else { return None };
+        let effects = effects.list();
+        let writes = effects.iter().any(|effect| WRITES.contains(&effect.action));
+        let pure = effects.iter().all(|effect| {
+            let known = effect.action != sql::EXECUTE && effect.action != sql::UNKNOWN;
+            known && !RUNS.iter().any(|fact| effect.facts.contains_key(fact))
+        });
+        let text = String::from_utf8(message.text.to_vec()).ok()?;
+        let parameters = message.portal.is_some_and(|portal| portal.parameters > 0);
+        (writes && pure).then_some(Self { text, parameters, path })
+    }
 }
 
 impl Conversation {

@@ -29,6 +29,7 @@ use portcullis_sql::postgres::{Analyzer, Settings};
 pub(crate) use client::{ClientStep, Forward, Under};
 pub(crate) use decide::Deciding;
 pub(crate) use expected::Expected;
+pub(crate) use held::Estimable;
 pub(crate) use target::TargetStep;
 
 use self::held::Held;

@@ -276,6 +276,11 @@ impl Resolver {
         }
     }
 
+    /// The schemas of the search path, where it is certain.
+    pub(super) fn path_now(&self) -> Option<Vec<Box<str>>> {
+        self.following.path().certain()
+    }
+
     fn path(&self, earlier: &Earlier) -> SearchPath {
         let path = self.following.path().clone();
         earlier.path.as_ref().map_or_else(|| path.clone(), |moved| path.clone().or(moved))

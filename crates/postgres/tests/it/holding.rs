@@ -286,3 +286,45 @@ async fn revoked_session_is_told_so_while_it_waits() {
     until("the ask was not withdrawn", || arena.stage.gate.approvals.withdrawn() == 1).await;
     assert_eq!(arena.left(), "9");
 }
+
+#[tokio::test]
+async fn approver_is_shown_what_the_target_estimates_of_a_write() {
+    let arena = arena();
+    arena.postgres.sql_as_app("CREATE TABLE many AS SELECT i FROM generate_series(1, 1000) i; ANALYZE many").unwrap();
+    let code = "CREATE FUNCTION code(int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END'";
+    arena.postgres.sql_as_app(code).unwrap();
+    arena.stage.gate.approvals.answer(Verdict::Denied("not now".into()));
+    let mut client = arena.client().await;
+    // The lookup of names leaves a connection for the estimate.
+    let extended = [parse("", "DELETE FROM many WHERE i = $1"), bind_one("", b"7"), execute(""), sync()].concat();
+    for (messages, rows) in [
+        (query("DELETE FROM many WHERE i <= 500"), Some(490..510)),
+        (query("DELETE FROM many;"), Some(1000..1001)),
+        (extended, Some(1..2)),
+        // What code of somebody's own would be run for is not estimated, and several statements are not.
+        (query("DELETE FROM many WHERE code(i)"), None),
+        (query("DELETE FROM many; DELETE FROM many"), None),
+        (query("DELETE FROM nowhere"), None),
+    ] {
+        let before = arena.stage.gate.approvals.estimates().len();
+        client.send(&messages).await;
+        let reply = within(client.until_ready()).await;
+        assert!(reply.error.unwrap().contains("not now"));
+        let estimates = arena.stage.gate.approvals.estimates();
+        let shown = String::from_utf8_lossy(&messages).into_owned();
+        match rows {
+            Some(rows) => {
+                assert!(estimates.len() == before + 1 && rows.contains(&estimates[before]), "{shown} {estimates:?}")
+            }
+            None => assert_eq!(estimates.len(), before, "{shown}"),
+        }
+    }
+    assert_eq!(arena.postgres.sql_as_app("SELECT count(*) FROM many").unwrap().trim(), "1000");
+}
+
+/// A Bind of one value as text.
+fn bind_one(statement: &str, value: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(value.len()).unwrap().to_be_bytes();
+    let body = [b"\0", statement.as_bytes(), b"\0\0\0\0\x01", &length, value, b"\0\0"].concat();
+    frame(b'B', &body)
+}

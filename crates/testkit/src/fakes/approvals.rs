@@ -22,12 +22,18 @@ pub struct Shown {
 pub struct FakeApprovals {
     verdict: watch::Sender<Option<Verdict>>,
     asked: Mutex<Vec<Shown>>,
+    estimates: Arc<Mutex<Vec<u64>>>,
     withdrawn: Arc<Mutex<usize>>,
 }
 
 impl Default for FakeApprovals {
     fn default() -> Self {
-        Self { verdict: watch::Sender::new(None), asked: Mutex::default(), withdrawn: Arc::default() }
+        Self {
+            verdict: watch::Sender::new(None),
+            asked: Mutex::default(),
+            estimates: Arc::default(),
+            withdrawn: Arc::default(),
+        }
     }
 }
 
@@ -47,6 +53,11 @@ impl FakeApprovals {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How many rows were estimated to be written, in order.
+    pub fn estimates(&self) -> Vec<u64> {
+        self.estimates.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How many asks were withdrawn.
     pub fn withdrawn(&self) -> usize {
         *self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner)
@@ -61,6 +72,7 @@ impl Approvals for FakeApprovals {
         Ok(Box::new(FakeWaiting {
             notice: Notice { id: "ask-1".into(), url: "https://gate.example.com/asks/ask-1".into() },
             verdict: self.verdict.subscribe(),
+            estimates: Arc::clone(&self.estimates),
             pending: Withdrawal { withdrawn: Arc::clone(&self.withdrawn), answered: false },
         }))
     }
@@ -69,6 +81,7 @@ impl Approvals for FakeApprovals {
 struct FakeWaiting {
     notice: Notice,
     verdict: watch::Receiver<Option<Verdict>>,
+    estimates: Arc<Mutex<Vec<u64>>>,
     pending: Withdrawal,
 }
 
@@ -88,6 +101,10 @@ impl Drop for Withdrawal {
 impl Waiting for FakeWaiting {
     fn notice(&self) -> &Notice {
         &self.notice
+    }
+
+    fn estimated(&mut self, rows: u64) {
+        self.estimates.lock().unwrap_or_else(PoisonError::into_inner).push(rows);
     }
 
     fn verdict(self: Box<Self>) -> BoxFuture<'static, Verdict> {
