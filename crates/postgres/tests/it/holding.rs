@@ -314,7 +314,7 @@ async fn approver_is_shown_what_the_target_estimates_of_a_write() {
         let shown = String::from_utf8_lossy(&messages).into_owned();
         match rows {
             Some(rows) => {
-                assert!(estimates.len() == before + 1 && rows.contains(&estimates[before]), "{shown} {estimates:?}")
+                assert!(estimates.len() == before + 1 && rows.contains(&estimates[before]), "{shown} {estimates:?}");
             }
             None => assert_eq!(estimates.len(), before, "{shown}"),
         }
