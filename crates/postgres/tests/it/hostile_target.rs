@@ -1,6 +1,7 @@
 //! Targets that break the protocol, and cancel requests: the client gets a clear end, the operator
 //! the reason, and nobody else notices.
 
+use portcullis_core::masking::{Detector, Rules, Settings};
 use tokio::io::AsyncWriteExt;
 
 use crate::scripted_client::frame;
@@ -27,6 +28,42 @@ async fn what_the_target_may_not_say_ends_the_session_and_does_not_pass() {
         bystander.send(&frame(b'Q', b"SELECT name FROM people\0")).await;
         assert_eq!(within(bystander.until_ready()).await.error, None, "{trick} was noticed by another session");
     }
+}
+
+/// A stage on which e-mail addresses are hidden wherever they stand.
+fn masking() -> Stage {
+    let settings = Settings { detect: [Detector::Email].into(), ..Settings::default() };
+    let mut stage = Stage::new();
+    stage.gate.masking = Rules::new(&settings).unwrap();
+    stage.gate.policy.deny("reveal");
+    stage
+}
+
+#[tokio::test]
+async fn rows_that_are_not_as_described_end_the_session_where_something_is_hidden() {
+    for trick in ["trick_more_columns", "trick_fewer_columns", "trick_longer_value"] {
+        let stage = masking();
+        let mut client = stage.client().await;
+        client.send(&frame(b'Q', format!("SELECT {trick}\0").as_bytes())).await;
+        let reply = within(client.until_closed()).await;
+        let told = reply.error.unwrap_or_default();
+        assert!(told.contains("the target broke the protocol"), "{trick}: {told}");
+        assert!(!String::from_utf8_lossy(&reply.bytes).contains("ada@"), "{trick} passed");
+        let outcome = stage.gate.recorder.of("outcome").pop().unwrap();
+        assert!(!outcome.to_string().contains("ada@"), "{outcome}");
+    }
+}
+
+#[tokio::test]
+async fn values_that_their_type_does_not_have_are_not_shown() {
+    let stage = masking();
+    let mut client = stage.client().await;
+    client.send(&frame(b'Q', b"SELECT trick_odd_values\0")).await;
+    let reply = within(client.until_ready()).await;
+    // The number is null, and of the text nothing is left of the address in it.
+    assert!(reply.bytes.windows(6).any(|bytes| bytes == b"\0\x02\xff\xff\xff\xff"), "{:?}", reply.bytes);
+    assert!(!String::from_utf8_lossy(&reply.bytes).contains("ada@"));
+    assert!(!stage.gate.recorder.of("rows").iter().any(|rows| rows.to_string().contains("ada@")));
 }
 
 #[tokio::test]

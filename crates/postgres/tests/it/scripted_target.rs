@@ -122,7 +122,16 @@ fn trick(text: &str) -> Option<Vec<u8>> {
         "short_length" => b"C\0\0\0\x02".to_vec(),
         "unknown_type" => frame(b'~', b"unknown type"),
         "copy_both" => frame(b'W', b"\0\0\0"),
+        "more_columns" => [frame(b'D', b"\0\x02\0\0\0\x03one\0\0\0\x0fada@example.com"), done].concat(),
+        "fewer_columns" => [frame(b'D', b"\0\0"), done].concat(),
+        "longer_value" => [frame(b'D', b"\0\x01\0\0\0\x7fada@example.com"), done].concat(),
         "ready_twice" => [done, frame(b'Z', b"I")].concat(),
+        // A number of three bytes, in binary, and a text that is none.
+        "odd_values" => {
+            let columns = b"\0\x02n\0\0\0\0\0\0\0\0\0\0\x14\0\x08\xff\xff\xff\xff\0\x01t\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0";
+            let row = b"\0\x02\0\0\0\x03\x01\x02\x03\0\0\0\x13\xff\xfeada@example.com\xff\xfe";
+            [frame(b'T', columns), frame(b'D', row), done].concat()
+        }
         // Half a row, and then the end.
         _ => b"D\0\0\0\xff\0\x01half".to_vec(),
     })
