@@ -184,6 +184,7 @@ fn approved_statement_goes_on_and_its_client_is_told_where_it_waited() {
                 "deletes-need-a-dba",
                 "one human of demo:dba",
                 "sql:delete",
+                "about 1 rows, by the target's own estimate",
             ],
         );
         if by == By::Pgjdbc {
