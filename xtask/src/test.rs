@@ -17,7 +17,7 @@ pub(crate) struct Options {
 }
 
 /// What the tests need.
-pub(crate) const PARTS: [Part; 4] = [Part::Build, Part::Postgres, Part::Drivers, Part::Oauth];
+pub(crate) const PARTS: [Part; 5] = [Part::Build, Part::Postgres, Part::Drivers, Part::Oauth, Part::Browser];
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     setup::ensure(&PARTS)?;
@@ -41,6 +41,7 @@ fn say_versions() -> anyhow::Result<()> {
         (Command::new(cache.join("psql-oauth/psql")), vec!["--version"]),
         (Command::new(python), vec!["-c", drivers]),
         (Command::new("node"), vec!["--version"]),
+        (Command::new("chromium"), vec!["--version"]),
         (Command::new("java"), vec!["--version"]),
     ]);
     for (mut command, arguments) in parts {

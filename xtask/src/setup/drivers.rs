@@ -97,7 +97,12 @@ fn java() -> anyhow::Result<()> {
 }
 
 /// Runs `install` unless `stamp` says that it has run for `wanted` as it is now.
-fn once(stamp: &Path, wanted: &Path, what: &str, install: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub(super) fn once(
+    stamp: &Path,
+    wanted: &Path,
+    what: &str,
+    install: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let text = fs::read(wanted).with_context(|| format!("cannot read `{}`", wanted.display()))?;
     if fs::read(stamp).is_ok_and(|installed| installed == text) {
         println!("setup: {what} are there");

@@ -2,6 +2,7 @@
 //!
 //! Here is only which part needs which step; the steps know how.
 
+mod browser;
 mod debian;
 mod drivers;
 mod postgres;
@@ -42,6 +43,8 @@ pub(crate) enum Part {
     Drivers,
     /// psql 18 with the OAuth device flow, from Debian unstable, in a folder of its own.
     Oauth,
+    /// Chromium with its driver, and a certified OIDC provider.
+    Browser,
     /// HAProxy and PgBouncer, to compare with.
     Bench,
     /// cargo-deny, built from source into the cache.
@@ -84,6 +87,9 @@ fn debian_packages(part: Part) -> Vec<Need> {
             Need::program("mvn", "maven"),
         ],
         Part::Oauth => vec![Need::program("dpkg", "dpkg")],
+        Part::Browser => {
+            vec![Need::program("node", "nodejs"), Need::program("npm", "npm"), Need::program("chromium", "chromium")]
+        }
         Part::Bench => vec![Need::program("haproxy", "haproxy"), Need::program("pgbouncer", "pgbouncer")],
         Part::Deny => vec![Need::program("cc", "gcc")],
         Part::Fuzz => vec![Need::program("c++", "g++")],
@@ -100,6 +106,7 @@ fn install(part: Part) -> anyhow::Result<()> {
         Part::Postgres => postgres::ensure(),
         Part::Drivers => drivers::ensure(),
         Part::Oauth => suite::ensure_psql_with_oauth(),
+        Part::Browser => browser::ensure().context("the browser's driver cannot be had"),
         Part::Deny => tools::ensure_cargo_deny(),
     }
 }
