@@ -45,8 +45,9 @@ pub struct Config {
     /// The bytes of a session's events that are sealed together, before compression. A session
     /// that writes more than this between two checkpoints is sealed sooner.
     pub segment_bytes: u32,
-    /// The bytes of the results of one operation that are recorded, as its client sees them; 0 records
-    /// none. A target may say otherwise.
+    /// The bytes of the results of one operation that are recorded, as its client sees them. None where
+    /// nothing is said: nobody finds values in recordings who did not ask for them. A target may say
+    /// otherwise.
     pub result_bytes: u32,
 }
 
@@ -61,7 +62,7 @@ impl Default for Config {
             min_free_bytes: 256 << 20,
             checkpoint_every: Duration::from_secs(2),
             segment_bytes: 1 << 20,
-            result_bytes: 16 << 10,
+            result_bytes: 0,
         }
     }
 }
