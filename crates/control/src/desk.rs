@@ -20,6 +20,9 @@ const MAX_OWN: usize = 100;
 /// The longest statement that is asked about with its values, in bytes: a human has to read it.
 const MAX_READ: usize = 64 << 10;
 
+/// Says which asks somebody may see.
+pub type Sees<'a> = dyn Fn(&Ask) -> bool + Sync + 'a;
+
 /// What can go wrong when an ask is changed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
@@ -133,11 +136,11 @@ impl Desk {
 
     /// Asks in these states that somebody may see, the latest first. Those that are open are found
     /// however many asks of others are later.
-    pub async fn list(&self, person: &Person, states: &[State], most: u32) -> Result<Vec<Ask>, StoreError> {
+    pub async fn list(&self, sees: &Sees<'_>, states: &[State], most: u32) -> Result<Vec<Ask>, StoreError> {
         let over: Vec<State> = states.iter().copied().filter(|state| !state.is_open()).collect();
         let mut asks = if over.is_empty() { Vec::new() } else { self.store.latest(&over, most).await? };
-        asks.retain(|ask| ask.is_for(person));
-        let wanted = |ask: &Ask| ask.state.is_open() && states.contains(&ask.state) && ask.is_for(person);
+        asks.retain(|ask| sees(ask));
+        let wanted = |ask: &Ask| ask.state.is_open() && states.contains(&ask.state) && sees(ask);
         let open = self.lock();
         asks.extend(
             open.asks.values().filter(|entry| entry.stored && wanted(&entry.ask)).map(|entry| entry.ask.clone()),
@@ -149,24 +152,24 @@ impl Desk {
     }
 
     /// One ask that somebody may see.
-    pub async fn show(&self, person: &Person, id: &str) -> Result<Ask, DeskError> {
-        let ask = self.store.get(id).await?.filter(|ask| ask.is_for(person));
+    pub async fn show(&self, sees: &Sees<'_>, id: &str) -> Result<Ask, DeskError> {
+        let ask = self.store.get(id).await?.filter(|ask| sees(ask));
         ask.ok_or_else(|| DeskError::Unknown(id.to_owned()))
     }
 
     /// Takes an answer.
     pub async fn answer(&self, id: &str, by: Person, yes: bool, reason: String) -> Result<Ask, DeskError> {
         let _turn = self.turn.lock().await;
-        let mut ask = self.show(&by, id).await?;
+        let mut ask = self.show(&|ask| ask.is_for(&by), id).await?;
         ask.answer(Answer { by, yes, reason, at: self.now() })?;
         self.keep(ask.clone()).await?;
         Ok(ask)
     }
 
     /// Takes an approval back that was not used yet, or ends an ask.
-    pub async fn revoke(&self, id: &str, by: Person, reason: String) -> Result<Ask, DeskError> {
+    pub async fn revoke(&self, may: &Sees<'_>, id: &str, by: Person, reason: String) -> Result<Ask, DeskError> {
         let _turn = self.turn.lock().await;
-        let mut ask = self.show(&by, id).await?;
+        let mut ask = self.show(may, id).await?;
         if !ask.state.is_open() {
             return Err(Unanswerable::Over(ask.state).into());
         }

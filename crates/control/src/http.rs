@@ -1,10 +1,10 @@
 //! The listener of the control API: TLS, deadlines, and a bound on what strangers hold open.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -28,6 +28,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What HTTP is called in TLS (RFC 7301).
 const ALPN: &[&[u8]] = &[b"http/1.1"];
 
+/// Where a request came from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// A bound listener.
 pub(crate) struct Listener {
     socket: TcpListener,
@@ -48,8 +52,8 @@ impl Listener {
         let mut connections = JoinSet::new();
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let stream = match self.socket.accept().await {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match self.socket.accept().await {
+                Ok((stream, peer)) => (stream, Peer(peer.ip())),
                 Err(why) => {
                     tracing::warn!(error = %why, "the control API could not accept a connection");
                     tokio::time::sleep(PAUSE).await;
@@ -60,7 +64,7 @@ impl Listener {
             let (routes, tls) = (routes.clone(), tls.clone());
             connections.spawn(async move {
                 let _place = place;
-                let _ = tokio::time::timeout(LIFETIME, serve_one(stream, routes, tls)).await;
+                let _ = tokio::time::timeout(LIFETIME, serve_one(stream, routes.layer(Extension(peer)), tls)).await;
             });
         }
     }

@@ -6,9 +6,11 @@
 pub mod api;
 mod approvals;
 pub mod ask;
+pub mod authority;
 pub mod desk;
 mod http;
 pub mod store;
+pub mod vocabulary;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +26,7 @@ use portcullis_core::stream::Acceptor;
 pub use approvals::DeskApprovals;
 
 use crate::api::Api;
+use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::http::Listener;
 use crate::store::{Sqlite, StoreError};
@@ -42,8 +45,6 @@ pub struct Settings {
     pub database: PathBuf,
     /// The oldest login that may answer an ask.
     pub max_login_age: Duration,
-    /// Groups whose members may end sessions.
-    pub operators: Vec<String>,
 }
 
 /// Why a control plane does not start.
@@ -108,6 +109,7 @@ impl Control {
     pub async fn serve(
         self,
         identity: Arc<dyn IdentitySource>,
+        authority: Authority,
         sessions: Arc<Sessions>,
         tls: Option<Arc<dyn Acceptor>>,
     ) {
@@ -115,8 +117,8 @@ impl Control {
             desk: Arc::clone(&self.desk),
             identity,
             sessions,
+            authority,
             max_login_age: self.settings.max_login_age,
-            operators: self.settings.operators.into(),
         };
         if let Ok(address) = self.listener.address() {
             tracing::info!(%address, url = %self.url, "the control API is listening");

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
+use portcullis_control::authority::Authority;
+use portcullis_control::vocabulary::VOCABULARY;
 use portcullis_control::{Control, Settings};
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::Approvals;
 use portcullis_runtime::config::Process;
-use portcullis_runtime::server::beside::{Beside, Opening, Shared};
+use portcullis_runtime::server::beside::{Beside, Open, Opening, Shared};
 
 /// Opens the control plane that a configuration asks for.
 pub(crate) fn opening() -> Opening {
-    Box::new(|process: &Process| {
+    let open: Open = Box::new(|process: &Process| {
         let settings = process.control.as_ref().map(|control| Settings {
             listen: control.listen,
             url: control.url.clone(),
             database: control.database.clone(),
             max_login_age: control.max_login_age,
-            operators: control.operators.clone(),
         });
         let tls = process.tls.is_some();
         Box::pin(async move {
@@ -24,7 +25,8 @@ pub(crate) fn opening() -> Opening {
             let control = Control::open(settings, tls).await.map_err(|why| why.to_string())?;
             Ok(Some(Box::new(Embedded(control)) as Box<dyn Beside>))
         })
-    })
+    });
+    Opening { vocabulary: VOCABULARY, open }
 }
 
 struct Embedded(Control);
@@ -40,6 +42,7 @@ impl Beside for Embedded {
     }
 
     fn serve(self: Box<Self>, gate: Shared) -> BoxFuture<'static, ()> {
-        Box::pin(self.0.serve(gate.identity, gate.sessions, gate.tls))
+        let authority = Authority::new(gate.policy, gate.labels);
+        Box::pin(self.0.serve(gate.identity, authority, gate.sessions, gate.tls))
     }
 }

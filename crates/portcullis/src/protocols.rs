@@ -12,9 +12,10 @@ pub(crate) fn all() -> Vec<Kind> {
     ]
 }
 
-/// The words that they add to the policy language, each family once.
+/// The words that they and the control plane add to the policy language, each family once.
 pub(crate) fn vocabularies() -> Vec<&'static Vocabulary> {
     let mut families: Vec<&'static Vocabulary> = all().iter().map(Kind::vocabulary).collect();
+    families.push(portcullis_control::vocabulary::VOCABULARY);
     families.sort_by_key(|vocabulary| vocabulary.family);
     families.dedup_by_key(|vocabulary| vocabulary.family);
     families

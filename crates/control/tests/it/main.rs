@@ -1,19 +1,22 @@
 //! The control API over real sockets: who sees what, who may answer, and what is refused.
-#![expect(clippy::unwrap_used, reason = "scripts of the tests' own")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "scripts of the tests' own")]
+
+mod walk;
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use portcullis_control::api::{Ended, Failure, Listed, Shown};
+use portcullis_control::api::{Ended, Failure, Listed, Me, Shown};
 use portcullis_control::ask::State;
+use portcullis_control::authority::Authority;
 use portcullis_control::{Control, Settings};
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::{Approvals, Ask, Verdict};
 use portcullis_core::identity::{Identity, IdentityError, IdentitySource, Kind, Proof};
 use portcullis_core::operation::{Effect, Effects, Resource};
-use portcullis_core::policy::{Decision, Ruling, Subject, Terms};
+use portcullis_core::policy::{Decision, Policy, Question, Ruling, Subject, Terms};
 use portcullis_core::sessions::{Ending, Sessions};
 use portcullis_core::vocabulary::Action;
 use reqwest::{Client, Method, StatusCode};
@@ -67,7 +70,23 @@ fn people() -> People {
         ("stale", Identity { authenticated: Some(long_ago), ..dba("sasha") }),
         ("undated", Identity { authenticated: None, ..dba("uma") }),
         ("operator", identity("olga", "olga@example.com", &["secops"])),
+        ("auditor", identity("ada", "ada@example.com", &["auditors"])),
     ]))
+}
+
+/// `secops` may do everything in the control plane, and `auditors` look at what is about the target
+/// `shop`.
+struct ByGroup;
+
+impl Policy for ByGroup {
+    fn decide(&self, question: &Question<'_>) -> Arc<Ruling> {
+        let Subject { identity, target, .. } = question.subject;
+        let is_in = |group: &str| identity.groups.iter().any(|own| own == group);
+        let reads = question.effects.list().iter().all(|effect| effect.action.name().ends_with(":read"));
+        let allowed = is_in("secops") || (is_in("auditors") && target == "shop" && reads);
+        let decision = if allowed { Decision::Allow } else { Decision::Deny };
+        Arc::new(Ruling { decision, policies: vec![], reason: "by group".into(), revision: Arc::from("1") })
+    }
 }
 
 struct Plane {
@@ -86,12 +105,12 @@ impl Plane {
             url: Some("https://portcullis.example.com/".into()),
             database: folder.path().join("deep/control.sqlite"),
             max_login_age: Duration::from_secs(3600),
-            operators: vec!["secops".into()],
         };
         let control = Control::open(settings, false).await.unwrap();
         let (address, approvals) = (control.address().unwrap(), control.approvals());
         let sessions: Arc<Sessions> = Arc::default();
-        tokio::spawn(control.serve(Arc::new(people()), Arc::clone(&sessions), None));
+        let authority = Authority::new(Arc::new(ByGroup), HashMap::new());
+        tokio::spawn(control.serve(Arc::new(people()), authority, Arc::clone(&sessions), None));
         install_provider();
         Self { address, approvals, sessions, client: Client::builder().no_proxy().build().unwrap(), _folder: folder }
     }
@@ -281,9 +300,9 @@ async fn operators_end_sessions_and_nobody_else() {
     let plane = Plane::start().await;
     let vendor = identity("vendor", "vendor@example.com", &[]);
     let heard = plane.sessions.enter("gate-0000000001", &vendor, None);
-    for token in ["dana", "vendor", "eve"] {
+    for token in ["dana", "vendor", "eve", "auditor"] {
         let refused = plane.refused(Method::POST, token, "revocations", Some(json!({ "token": "jti-vendor" }))).await;
-        assert_eq!(refused, (403, "not-operator".into()));
+        assert_eq!(refused, (403, "not-permitted".into()));
     }
     assert_eq!(*heard.borrow(), Ending::NotYet);
     for (body, sessions) in [
@@ -295,6 +314,31 @@ async fn operators_end_sessions_and_nobody_else() {
     }
     assert!(matches!(*heard.borrow(), Ending::Now(_)));
     assert_eq!(plane.refused(Method::POST, "operator", "revocations", Some(json!({ "all": true }))).await.0, 422);
+}
+
+#[tokio::test]
+async fn asks_of_others_are_read_and_revoked_by_whom_policies_permit_it() {
+    let plane = Plane::start().await;
+    let (id, waiting) = plane.asked(1, 1).await;
+    let Listed { asks } = plane.good(Method::GET, "auditor", "asks", None).await;
+    assert_eq!(asks.len(), 1);
+    let _: Shown = plane.good(Method::GET, "auditor", &format!("asks/{id}"), None).await;
+    // To read is not to answer, nor to revoke.
+    assert_eq!(plane.says("auditor", &id, "approve").await, (404, "no-such-ask".into()));
+    assert_eq!(plane.says("auditor", &id, "revoke").await, (404, "no-such-ask".into()));
+    let reason = Some(json!({ "reason": "an incident" }));
+    let _: Shown = plane.good(Method::POST, "operator", &format!("asks/{id}/revoke"), reason).await;
+    assert!(matches!(waiting.await.unwrap(), Verdict::Denied(why) if why.contains("an incident")));
+}
+
+#[tokio::test]
+async fn caller_is_told_who_they_are_and_what_they_may() {
+    let plane = Plane::start().await;
+    let me: Me = plane.good(Method::GET, "operator", "me", None).await;
+    assert_eq!((&*me.subject, &*me.kind), ("olga", "user"));
+    assert!(me.may.contains(&"control:sessions:end".to_owned()), "{:?}", me.may);
+    let me: Me = plane.good(Method::GET, "vendor", "me", None).await;
+    assert!(me.may.is_empty());
 }
 
 #[tokio::test]

@@ -17,16 +17,16 @@ use portcullis_runtime::config::Config;
 use portcullis_runtime::server::Server;
 
 use crate::output::Failure;
-use crate::protocols;
+use crate::{control, protocols};
 
 /// The configuration, or what is wrong with it.
 fn load(config: &Path) -> Result<Config, Failure> {
     Config::load(config).map_err(Failure::of)
 }
 
-/// A gate with every protocol of this build.
+/// A gate with every protocol of this build, and its control plane.
 fn gate(config: &Path) -> Result<Server, Failure> {
-    let server = Server::from(load(config)?);
+    let server = Server::from(load(config)?).beside(control::opening());
     Ok(protocols::all().into_iter().fold(server, Server::with_kind))
 }
 

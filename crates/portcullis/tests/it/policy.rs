@@ -52,3 +52,13 @@ fn explain_says_which_policy_decides() {
     assert_eq!(slip.code, Some(2));
     assert!(slip.err.contains("did you mean `sql:read`?"), "{}", slip.err);
 }
+
+#[test]
+fn sample_policies_are_valid_and_pass_their_own_tests() {
+    let deployed = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/policies");
+    let checked = Folder::new().run(&["policy", "check", "--dir", deployed]);
+    assert_eq!((checked.code, &*checked.err), (Some(0), ""), "{}", checked.out);
+    let table = format!("{deployed}/tests.toml");
+    let tested = Folder::new().run(&["policy", "test", "--dir", deployed, &table]);
+    assert_eq!(tested.code, Some(0), "{}", tested.out);
+}

@@ -48,9 +48,6 @@ pub struct Control {
     #[serde(with = "duration", default = "Control::max_login_age")]
     #[schemars(with = "String")]
     pub max_login_age: Duration,
-    /// Groups whose members may end the sessions of others.
-    #[serde(default)]
-    pub operators: Vec<String>,
 }
 
 impl Control {

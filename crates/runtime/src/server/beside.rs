@@ -1,13 +1,16 @@
 //! What runs in the gate's process beside it: an embedded control plane. The runtime knows no control
 //! plane; whoever puts a gate together gives it one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::Approvals;
 use portcullis_core::identity::IdentitySource;
+use portcullis_core::policy::Policy;
 use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::Acceptor;
+use portcullis_core::vocabulary::Vocabulary;
 
 use crate::config::Process;
 
@@ -27,6 +30,10 @@ pub trait Beside: Send {
 pub struct Shared {
     /// Who verifies tokens.
     pub identity: Arc<dyn IdentitySource>,
+    /// The policies of now.
+    pub policy: Arc<dyn Policy>,
+    /// The labels of each target, by its name.
+    pub labels: HashMap<String, Vec<(String, String)>>,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
     /// The gate's own certificate, where it has one.
@@ -35,4 +42,12 @@ pub struct Shared {
 
 /// Makes what runs beside a gate of this configuration, if that asks for any. An error says why the
 /// gate cannot start.
-pub type Opening = Box<dyn FnOnce(&Process) -> BoxFuture<'static, Result<Option<Box<dyn Beside>>, String>> + Send>;
+pub type Open = Box<dyn FnOnce(&Process) -> BoxFuture<'static, Result<Option<Box<dyn Beside>>, String>> + Send>;
+
+/// What may run beside a gate.
+pub struct Opening {
+    /// The words that it adds to the policy language.
+    pub vocabulary: &'static Vocabulary,
+    /// What makes it.
+    pub open: Open,
+}

@@ -1,5 +1,6 @@
 //! A gate whose ports are bound: it accepts, and once told to stop it drains.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -45,7 +46,7 @@ impl Bound {
         let Plan { config, metrics, adapters, client_leg, targets, beside } = plan;
         let process = config.process;
         let beside = match beside {
-            Some(open) => open(&process).await.map_err(RunError::Beside)?,
+            Some(beside) => (beside.open)(&process).await.map_err(RunError::Beside)?,
             None => None,
         };
         let journal = open_journal(process.recording, Arc::clone(&metrics)).await?;
@@ -59,6 +60,7 @@ impl Bound {
             admission: Admission::new(process.limits, Arc::clone(&metrics)),
             metrics,
         };
+        let labels = targets.iter().map(|target| (target.spec.name.clone(), target.spec.labels.clone())).collect();
         let mut listeners = Vec::new();
         for target in targets {
             let socket = bind(&target.spec.name, target.listen).await?;
@@ -68,7 +70,7 @@ impl Bound {
         let mut at_drain = None;
         if let Some(beside) = beside {
             at_drain = Some(beside.at_drain());
-            background.push(beside.serve(common.shared()));
+            background.push(beside.serve(common.shared(labels)));
         }
         let health = Arc::new(Health::default());
         let admin = match process.admin {
@@ -157,9 +159,11 @@ struct Common {
 }
 
 impl Common {
-    fn shared(&self) -> Shared {
+    fn shared(&self, labels: HashMap<String, Vec<(String, String)>>) -> Shared {
         Shared {
             identity: Arc::clone(&self.identity) as _,
+            policy: Arc::clone(&self.policy),
+            labels,
             sessions: Arc::clone(&self.sessions),
             tls: self.tls.clone(),
         }

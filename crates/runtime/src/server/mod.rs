@@ -93,9 +93,7 @@ impl Server {
     /// Makes everything that can be made without binding a port or asking anybody: reads the
     /// policies and the certificates, and every protocol's own configuration.
     pub fn plan(self) -> Result<Plan, Problems> {
-        let mut plan = Plan::new(self.config, &self.kinds)?;
-        plan.beside = self.beside;
-        Ok(plan)
+        Plan::new(self.config, &self.kinds, self.beside)
     }
 
     /// Runs the gate until it is told to stop by SIGTERM or SIGINT, and drains it. It makes itself

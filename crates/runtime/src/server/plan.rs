@@ -54,7 +54,11 @@ pub struct Probe {
 }
 
 impl Plan {
-    pub(super) fn new(config: Config, kinds: &[Kind]) -> Result<Self, Problems> {
+    pub(super) fn new(
+        config: Config,
+        kinds: &[Kind],
+        beside: Option<super::beside::Opening>,
+    ) -> Result<Self, Problems> {
         let mut problems = config.check();
         let metrics = match Metrics::new() {
             Ok(metrics) => Arc::new(metrics),
@@ -80,10 +84,11 @@ impl Plan {
             }
         }
         // All that this build knows, so that a bundle shared between gates is good on each.
-        let vocabularies: BTreeMap<_, _> = kinds.iter().map(|kind| (kind.vocabulary.family, kind.vocabulary)).collect();
+        let all = kinds.iter().map(|kind| kind.vocabulary).chain(beside.iter().map(|beside| beside.vocabulary));
+        let vocabularies: BTreeMap<_, _> = all.map(|vocabulary| (vocabulary.family, vocabulary)).collect();
         let vocabularies: Vec<_> = vocabularies.into_values().collect();
         match Adapters::new(&config, &vocabularies, &metrics) {
-            Ok(adapters) => problems.unless(Self { config, metrics, adapters, client_leg, targets, beside: None }),
+            Ok(adapters) => problems.unless(Self { config, metrics, adapters, client_leg, targets, beside }),
             Err(mut more) => {
                 problems.0.append(&mut more.0);
                 problems.unless(()).and(Err(more))

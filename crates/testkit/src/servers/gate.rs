@@ -261,7 +261,7 @@ impl Files {
             "[[identity.oidc]]\nname = \"demo\"\nissuer = \"{}\"\naudience = \"portcullis\"\n\n\
              [policy]\ndir = \"policies\"\n\n[recording]\ndir = \"recordings\"\n{}\n\
              [tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\n[admin]\nlisten = \"127.0.0.1:{}\"\n\n\
-             [control]\nlisten = \"127.0.0.1:{}\"\nurl = \"https://localhost:{}\"\noperators = [\"demo:dba\"]\n\n{}\n",
+             [control]\nlisten = \"127.0.0.1:{}\"\nurl = \"https://localhost:{}\"\n\n{}\n",
             config.issuer,
             config.recording,
             certificates.certificate().display(),

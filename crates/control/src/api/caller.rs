@@ -1,0 +1,93 @@
+//! Who makes a request, proven, and what they may.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::SystemTime;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use portcullis_core::identity::{Identity, IdentityError, Proof};
+use portcullis_core::secret::Secret;
+use portcullis_core::vocabulary::Action;
+
+use super::routes::Asked;
+use super::{Api, Failure, LEEWAY};
+use crate::ask::{Ask, Person, Unanswerable};
+use crate::desk::DeskError;
+use crate::http::Peer;
+
+/// Whoever makes the request, proven.
+pub(super) struct Caller {
+    pub(super) identity: Identity,
+    address: IpAddr,
+    asked: Asked,
+}
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Failure> {
+        let unguarded = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "unguarded", "the route has no guard");
+        let asked = parts.extensions.get::<Asked>().cloned().ok_or_else(unguarded)?;
+        let address = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+        let identity = proven(api, parts).await?;
+        asked.proven();
+        Ok(Self { identity, address, asked })
+    }
+}
+
+async fn proven(api: &Api, parts: &Parts) -> Result<Identity, Failure> {
+    let refused = |code, message: &str| Failure::new(StatusCode::UNAUTHORIZED, code, message);
+    let mut told = parts.headers.get_all(header::AUTHORIZATION).iter();
+    let told = told.next().filter(|_| told.next().is_none()).and_then(|value| value.to_str().ok());
+    let token = told.and_then(|told| told.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let Some((_, token)) = token else { return Err(refused("no-token", "show a bearer token")) };
+    let proof = Proof::Bearer(Secret::new(token.trim().to_owned()));
+    match api.identity.identify(&proof).await {
+        Ok(identity) => Ok(identity),
+        Err(IdentityError::Expired) => Err(refused("token-expired", "the token has expired; log in again")),
+        Err(IdentityError::Rejected(why)) => {
+            tracing::info!(%why, "a token was not accepted by the control API");
+            Err(refused("token-rejected", "the token is not accepted"))
+        }
+        Err(IdentityError::Unavailable(why)) => {
+            tracing::error!(%why, "tokens cannot be verified");
+            let message = "tokens cannot be verified now; try again";
+            Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "identity-unavailable", message))
+        }
+    }
+}
+
+impl Caller {
+    pub(super) fn person(&self) -> Person {
+        Person::from(&self.identity)
+    }
+
+    /// Requires that the policies permit what the route is for, about this target.
+    pub(super) fn permitted(&self, api: &Api, target: &str) -> Result<(), Failure> {
+        let Some(action) = self.asked.action() else { return Ok(()) };
+        api.authority.permits(&self.identity, self.address, action, target)?;
+        self.asked.permitted();
+        Ok(())
+    }
+
+    /// Whether the policies permit something about a target.
+    pub(super) fn may(&self, api: &Api, action: Action, target: &str) -> bool {
+        api.authority.permits(&self.identity, self.address, action, target).is_ok()
+    }
+
+    /// Whether somebody may see an ask: it is for them, or the policies permit it.
+    pub(super) fn sees(&self, api: &Api, ask: &Ask, action: Action) -> bool {
+        ask.is_for(&self.person()) || self.may(api, action, &ask.target)
+    }
+
+    /// An answer wants a human who has just shown who they are.
+    pub(super) fn answers(&self, api: &Api) -> Result<Person, Failure> {
+        let now = SystemTime::now();
+        let fresh = self.identity.authenticated.is_some_and(|then| match now.duration_since(then) {
+            Ok(age) => age <= api.max_login_age,
+            Err(ahead) => ahead.duration() <= LEEWAY,
+        });
+        if fresh { Ok(self.person()) } else { Err(DeskError::from(Unanswerable::StaleLogin).into()) }
+    }
+}

@@ -1,0 +1,49 @@
+//! The API through which humans look and answer: JSON over HTTP, each request with a bearer token of the
+//! gate's own issuers. Whoever is not proven sees nothing; whoever is sees the asks that they made or
+//! may answer, and what the policies permit them.
+
+mod asks;
+mod caller;
+mod failure;
+mod me;
+pub mod routes;
+mod sessions;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use portcullis_core::identity::IdentitySource;
+use portcullis_core::sessions::Sessions;
+
+pub use self::asks::{Listed, Reason, Shown};
+pub use self::failure::Failure;
+pub use self::me::Me;
+pub use self::sessions::{Ended, Ends};
+use crate::authority::Authority;
+use crate::desk::Desk;
+
+/// How far the clocks of issuers may be ahead.
+const LEEWAY: Duration = Duration::from_secs(60);
+
+/// What the API stands on.
+#[derive(Clone)]
+pub struct Api {
+    /// The asks.
+    pub desk: Arc<Desk>,
+    /// Who verifies tokens.
+    pub identity: Arc<dyn IdentitySource>,
+    /// What policies permit.
+    pub authority: Authority,
+    /// The live sessions.
+    pub sessions: Arc<Sessions>,
+    /// The oldest login that may answer.
+    pub max_login_age: Duration,
+}
+
+impl Api {
+    /// The routes.
+    pub fn routes(self) -> Router {
+        routes::router(self)
+    }
+}

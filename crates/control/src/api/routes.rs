@@ -1,0 +1,138 @@
+//! Every route of the API in one table, with what it needs. The router is made of it, and so is the
+//! test that walks all routes.
+//!
+//! A route that answers well without having asked whether it may is a mistake of ours, and answers
+//! nothing: [`guard`] looks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State as Shared};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use portcullis_core::vocabulary::Action;
+
+use super::{Api, Failure, asks, me, sessions};
+use crate::vocabulary as may;
+
+/// The longest body of a request, in bytes.
+const MAX_BODY: usize = 16 << 10;
+
+/// What a route needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: whoever reaches the address may.
+    Nothing,
+    /// Somebody who is proven; what they see depends on who they are.
+    Identity,
+    /// Somebody whom the policies permit this, on the target that it is about.
+    Permit(Action),
+}
+
+/// One route.
+pub struct Route {
+    /// Its method.
+    pub method: Method,
+    /// Its path, with names in braces.
+    pub path: &'static str,
+    /// What it needs.
+    pub needs: Needs,
+    does: MethodRouter<Api>,
+}
+
+/// The table.
+pub fn table() -> Vec<Route> {
+    let read = |path, needs, does| Route { method: Method::GET, path, needs, does };
+    let change = |path, needs, does| Route { method: Method::POST, path, needs, does };
+    vec![
+        read("/asks/{id}", Needs::Nothing, get(asks::how_to_answer)),
+        read("/v1/me", Needs::Identity, get(me::me)),
+        read("/v1/asks", Needs::Identity, get(asks::list)),
+        read("/v1/asks/{id}", Needs::Identity, get(asks::show)),
+        change("/v1/asks/{id}/approve", Needs::Identity, post(asks::approve)),
+        change("/v1/asks/{id}/deny", Needs::Identity, post(asks::deny)),
+        change("/v1/asks/{id}/revoke", Needs::Identity, post(asks::revoke)),
+        change("/v1/revocations", Needs::Permit(may::SESSIONS_END), post(sessions::end)),
+    ]
+}
+
+/// Makes the router.
+pub(super) fn router(api: Api) -> Router {
+    let mut router = Router::new();
+    for Route { path, needs, does, .. } in table() {
+        router = router.route(path, does.route_layer(from_fn_with_state(needs, guard)));
+    }
+    router
+        .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "no-such-route", "there is nothing here") })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(api)
+}
+
+/// What one request needs, and whether it was asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    needs: Needs,
+    done: Arc<AtomicBool>,
+}
+
+impl Asked {
+    /// The action that has to be permitted.
+    pub(super) const fn action(&self) -> Option<Action> {
+        match self.needs {
+            Needs::Permit(action) => Some(action),
+            Needs::Nothing | Needs::Identity => None,
+        }
+    }
+
+    /// Somebody is proven.
+    pub(super) fn proven(&self) {
+        if self.needs == Needs::Identity {
+            self.permitted();
+        }
+    }
+
+    /// The policies permit it.
+    pub(super) fn permitted(&self) {
+        self.done.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Lets no answer pass that nobody was permitted.
+async fn guard(Shared(needs): Shared<Needs>, mut request: Request, next: Next) -> Response {
+    let asked = Asked { needs, done: Arc::new(AtomicBool::new(needs == Needs::Nothing)) };
+    request.extensions_mut().insert(asked.clone());
+    let path = request.uri().path().to_owned();
+    let mut response = next.run(request).await;
+    if response.status().is_success() && !asked.done.load(Ordering::Relaxed) {
+        tracing::error!(%path, "a route answers without asking whether it may");
+        let message = "this gate has a mistake: the route did not ask whether you may";
+        return Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "unguarded", message).into_response();
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn route_that_did_not_ask_answers_nothing() {
+        for (needs, status) in [
+            (Needs::Nothing, StatusCode::OK),
+            (Needs::Identity, StatusCode::INTERNAL_SERVER_ERROR),
+            (Needs::Permit(may::SESSIONS_END), StatusCode::INTERNAL_SERVER_ERROR),
+        ] {
+            let does: MethodRouter = get(|| async { "everything" });
+            let router: Router = Router::new().route("/", does.route_layer(from_fn_with_state(needs, guard)));
+            let answer = router.oneshot(Request::new(Body::empty())).await.unwrap();
+            assert_eq!(answer.status(), status, "{needs:?}");
+        }
+    }
+}
