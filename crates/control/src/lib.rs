@@ -2,13 +2,16 @@
 //!
 //! It runs in the gate's own process ([`Control`]), keeps what it knows in SQLite, and is to the gate
 //! what any control plane is: core's port of approvals. It knows no protocol and no policy language.
+//! What was recorded it reads through a port, and keeps an index of it.
 
 pub mod api;
 mod approvals;
+pub mod archive;
 pub mod ask;
 pub mod authority;
 pub mod desk;
 mod http;
+pub mod index;
 pub mod store;
 pub mod vocabulary;
 
@@ -26,9 +29,11 @@ use portcullis_core::stream::Acceptor;
 pub use approvals::DeskApprovals;
 
 use crate::api::Api;
+use crate::archive::Archive;
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::http::Listener;
+use crate::index::{Follower, Index};
 use crate::store::{Sqlite, StoreError};
 
 /// How often what is over is ended.
@@ -63,9 +68,24 @@ pub enum ControlError {
     },
 }
 
+/// What a control plane needs of the gate beside which it runs.
+pub struct Ports {
+    /// Who verifies tokens.
+    pub identity: Arc<dyn IdentitySource>,
+    /// What policies permit.
+    pub authority: Authority,
+    /// The recordings.
+    pub archive: Arc<dyn Archive>,
+    /// The live sessions.
+    pub sessions: Arc<Sessions>,
+    /// The gate's own certificate, where it has one.
+    pub tls: Option<Arc<dyn Acceptor>>,
+}
+
 /// The control plane of one gate, bound and not yet serving.
 pub struct Control {
     desk: Arc<Desk>,
+    index: Index,
     listener: Listener,
     url: String,
     settings: Settings,
@@ -81,13 +101,14 @@ impl Control {
     pub async fn open_by(settings: Settings, tls: bool, clock: Arc<dyn Clock>) -> Result<Self, ControlError> {
         let store = Sqlite::open(&settings.database).await?;
         let desk = Desk::open(Arc::new(store), clock).await?;
+        let index = Index::open(&settings.database.with_extension("index.sqlite")).await?;
         let address = settings.listen;
         let bind = |source| ControlError::Bind { address, source };
         let listener = Listener::bind(address).await.map_err(bind)?;
         let scheme = if tls { "https" } else { "http" };
         let own = format!("{scheme}://{}", listener.address().map_err(bind)?);
         let url = settings.url.clone().unwrap_or(own);
-        Ok(Self { desk, listener, url, settings })
+        Ok(Self { desk, index, listener, url, settings })
     }
 
     /// The gate's port to this control plane.
@@ -106,24 +127,23 @@ impl Control {
     }
 
     /// Serves until it is dropped.
-    pub async fn serve(
-        self,
-        identity: Arc<dyn IdentitySource>,
-        authority: Authority,
-        sessions: Arc<Sessions>,
-        tls: Option<Arc<dyn Acceptor>>,
-    ) {
+    pub async fn serve(self, ports: Ports) {
+        let Ports { identity, authority, archive, sessions, tls } = ports;
+        let (follower, changed) = Follower::new(self.index.clone(), Arc::clone(&archive));
         let api = Api {
             desk: Arc::clone(&self.desk),
             identity,
             sessions,
             authority,
+            index: self.index,
+            archive,
+            changed,
             max_login_age: self.settings.max_login_age,
         };
         if let Ok(address) = self.listener.address() {
             tracing::info!(%address, url = %self.url, "the control API is listening");
         }
-        tokio::join!(self.listener.serve(api.routes(), tls), tick(self.desk));
+        tokio::join!(self.listener.serve(api.routes(), tls), tick(self.desk), follower.run());
     }
 }
 

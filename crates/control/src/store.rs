@@ -5,6 +5,7 @@ mod sqlite;
 use portcullis_core::BoxFuture;
 
 pub use sqlite::Sqlite;
+pub(crate) use sqlite::make;
 
 use crate::ask::{Ask, State};
 

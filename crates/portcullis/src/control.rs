@@ -1,14 +1,17 @@
 //! The control plane in the gate's process: the one place that knows both.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use portcullis_control::authority::Authority;
 use portcullis_control::vocabulary::VOCABULARY;
-use portcullis_control::{Control, Settings};
+use portcullis_control::{Control, Ports, Settings};
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::Approvals;
 use portcullis_runtime::config::Process;
 use portcullis_runtime::server::beside::{Beside, Open, Opening, Shared};
+
+use crate::archive::SpoolArchive;
 
 /// Opens the control plane that a configuration asks for.
 pub(crate) fn opening() -> Opening {
@@ -19,30 +22,35 @@ pub(crate) fn opening() -> Opening {
             database: control.database.clone(),
             max_login_age: control.max_login_age,
         });
-        let tls = process.tls.is_some();
+        let (tls, recordings) = (process.tls.is_some(), process.recording.dir.clone());
         Box::pin(async move {
             let Some(settings) = settings else { return Ok(None) };
             let control = Control::open(settings, tls).await.map_err(|why| why.to_string())?;
-            Ok(Some(Box::new(Embedded(control)) as Box<dyn Beside>))
+            Ok(Some(Box::new(Embedded { control, recordings }) as Box<dyn Beside>))
         })
     });
     Opening { vocabulary: VOCABULARY, open }
 }
 
-struct Embedded(Control);
+struct Embedded {
+    control: Control,
+    recordings: PathBuf,
+}
 
 impl Beside for Embedded {
     fn approvals(&self) -> Arc<dyn Approvals> {
-        self.0.approvals()
+        self.control.approvals()
     }
 
     fn at_drain(&self) -> Box<dyn FnOnce() + Send> {
-        let desk = self.0.desk();
+        let desk = self.control.desk();
         Box::new(move || desk.close())
     }
 
     fn serve(self: Box<Self>, gate: Shared) -> BoxFuture<'static, ()> {
         let authority = Authority::new(gate.policy, gate.labels);
-        Box::pin(self.0.serve(gate.identity, authority, gate.sessions, gate.tls))
+        let archive = Arc::new(SpoolArchive(self.recordings));
+        let Shared { identity, sessions, tls, .. } = gate;
+        Box::pin(self.control.serve(Ports { identity, authority, archive, sessions, tls }))
     }
 }

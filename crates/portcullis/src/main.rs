@@ -2,6 +2,7 @@
 //!
 //! It decides nothing about any connection; that is the runtime's and the protocols' business.
 
+mod archive;
 mod args;
 mod client;
 mod commands;

@@ -90,9 +90,9 @@ pub(super) async fn show(
     Ok(Json(api.desk.show(&|ask| who.sees(&api, ask, ASKS_READ), &id).await?.into()))
 }
 
-type Body = Result<Json<Reason>, JsonRejection>;
+pub(super) type Body = Result<Json<Reason>, JsonRejection>;
 
-fn reason(body: Body) -> Result<String, Failure> {
+pub(super) fn reason(body: Body) -> Result<String, Failure> {
     let Json(Reason { reason }) = body.map_err(|why| Failure::new(why.status(), "bad-body", why.body_text()))?;
     Ok(reason)
 }

@@ -15,6 +15,7 @@ use super::{Api, Failure, LEEWAY};
 use crate::ask::{Ask, Person, Unanswerable};
 use crate::desk::DeskError;
 use crate::http::Peer;
+use crate::vocabulary::PLANE;
 
 /// Whoever makes the request, proven.
 pub(super) struct Caller {
@@ -69,6 +70,18 @@ impl Caller {
         api.authority.permits(&self.identity, self.address, action, target)?;
         self.asked.permitted();
         Ok(())
+    }
+
+    /// Of these targets, those about which the policies permit what the route is for; at least one.
+    pub(super) fn permitted_among(&self, api: &Api, targets: Vec<String>) -> Result<Vec<String>, Failure> {
+        let Some(action) = self.asked.action() else { return Ok(targets) };
+        let permitted: Vec<String> = targets.into_iter().filter(|target| self.may(api, action, target)).collect();
+        if permitted.is_empty() {
+            // Where there is none yet, whoever may look at the whole plane sees that.
+            self.permitted(api, PLANE)?;
+        }
+        self.asked.permitted();
+        Ok(permitted)
     }
 
     /// Whether the policies permit something about a target.

@@ -5,6 +5,7 @@
 mod asks;
 mod caller;
 mod failure;
+mod live;
 mod me;
 pub mod routes;
 mod sessions;
@@ -15,13 +16,16 @@ use std::time::Duration;
 use axum::Router;
 use portcullis_core::identity::IdentitySource;
 use portcullis_core::sessions::Sessions;
+use tokio::sync::broadcast;
 
 pub use self::asks::{Listed, Reason, Shown};
 pub use self::failure::Failure;
 pub use self::me::Me;
-pub use self::sessions::{Ended, Ends};
+pub use self::sessions::{Ended, Ends, EventList, OperationList, SessionList, ShownEvent};
+use crate::archive::Archive;
 use crate::authority::Authority;
 use crate::desk::Desk;
+use crate::index::Index;
 
 /// How far the clocks of issuers may be ahead.
 const LEEWAY: Duration = Duration::from_secs(60);
@@ -35,6 +39,12 @@ pub struct Api {
     pub identity: Arc<dyn IdentitySource>,
     /// What policies permit.
     pub authority: Authority,
+    /// All sessions that were recorded.
+    pub index: Index,
+    /// Their recordings.
+    pub archive: Arc<dyn Archive>,
+    /// Tells of the numbers of sessions that have changed.
+    pub changed: broadcast::Sender<u64>,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
     /// The oldest login that may answer.

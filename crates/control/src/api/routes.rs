@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use portcullis_core::vocabulary::Action;
 
-use super::{Api, Failure, asks, me, sessions};
+use super::{Api, Failure, asks, live, me, sessions};
 use crate::vocabulary as may;
 
 /// The longest body of a request, in bytes.
@@ -55,6 +55,13 @@ pub fn table() -> Vec<Route> {
         change("/v1/asks/{id}/approve", Needs::Identity, post(asks::approve)),
         change("/v1/asks/{id}/deny", Needs::Identity, post(asks::deny)),
         change("/v1/asks/{id}/revoke", Needs::Identity, post(asks::revoke)),
+        read("/v1/sessions", Needs::Permit(may::SESSIONS_READ), get(sessions::list)),
+        read("/v1/sessions/live", Needs::Permit(may::SESSIONS_READ), get(live::sessions)),
+        read("/v1/sessions/{id}", Needs::Permit(may::SESSIONS_READ), get(sessions::show)),
+        read("/v1/sessions/{id}/events", Needs::Permit(may::RECORDINGS_READ), get(sessions::events)),
+        read("/v1/sessions/{id}/events/live", Needs::Permit(may::RECORDINGS_READ), get(live::events)),
+        change("/v1/sessions/{id}/terminate", Needs::Permit(may::SESSIONS_END), post(sessions::terminate)),
+        read("/v1/operations", Needs::Permit(may::RECORDINGS_READ), get(sessions::operations)),
         change("/v1/revocations", Needs::Permit(may::SESSIONS_END), post(sessions::end)),
     ]
 }

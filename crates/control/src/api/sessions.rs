@@ -1,14 +1,230 @@
-//! Live sessions, and their end.
+//! Sessions: which there were, what was done in them, as it happens too, and their end.
 
 use axum::Json;
-use axum::extract::State as Shared;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State as Shared};
+use axum::http::StatusCode;
 use portcullis_core::sessions::Revocation;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
+use super::asks::{Body, reason};
 use super::caller::Caller;
 use super::{Api, Failure};
+use crate::archive::{Archive, ArchiveError, Recorded};
+use crate::ask::MAX_REASON;
+use crate::index::{Filter, OperationFilter, OperationRow, Session};
 use crate::vocabulary::PLANE;
+
+/// Entries of a page where a request says nothing else.
+const PAGE: u32 = 50;
+
+/// The most events of one answer, and their most bytes, about.
+const MAX_EVENTS: usize = 1_000;
+const MAX_BYTES: usize = 4 << 20;
+
+/// Which sessions or operations, as a request says it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    identity: Option<String>,
+    target: Option<String>,
+    protocol: Option<String>,
+    decision: Option<String>,
+    state: Option<Going>,
+    session: Option<String>,
+    from: Option<jiff::Timestamp>,
+    to: Option<jiff::Timestamp>,
+    q: Option<String>,
+    before: Option<u64>,
+    limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Going {
+    Live,
+    Ended,
+}
+
+type Asked = Result<Query<Wanted>, QueryRejection>;
+
+/// Some sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionList {
+    /// The latest first.
+    pub sessions: Vec<Session>,
+    /// What to give back as `before` for the next page.
+    pub next: Option<u64>,
+}
+
+/// Some operations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationList {
+    /// The latest first.
+    pub operations: Vec<OperationRow>,
+    /// What to give back as `before` for the next page.
+    pub next: Option<u64>,
+}
+
+/// One event of a session.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ShownEvent {
+    /// Its number within the session.
+    pub seq: u64,
+    /// When, in microseconds since 1970.
+    pub at: u64,
+    /// The event, in the form of docs/recording.md.
+    pub event: Box<RawValue>,
+}
+
+impl ShownEvent {
+    /// An event as it is stored; what is no JSON is null.
+    pub(super) fn new(recorded: Recorded) -> Self {
+        let event = RawValue::from_string(recorded.json).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        Self { seq: recorded.seq, at: recorded.at, event }
+    }
+}
+
+/// Some events of a session.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EventList {
+    /// In their order.
+    pub events: Vec<ShownEvent>,
+    /// What to give back as `after` for the next; none where there is no more for now.
+    pub next: Option<u64>,
+    /// The session is over, and this is its end.
+    pub ended: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Range {
+    #[serde(default)]
+    pub(super) after: u64,
+    limit: Option<usize>,
+}
+
+fn micros(time: Option<jiff::Timestamp>) -> Option<u64> {
+    time.map(|time| u64::try_from(time.as_microsecond()).unwrap_or_default())
+}
+
+/// What is wanted, of the targets that the caller may see.
+async fn filter(api: &Api, who: &Caller, asked: Asked) -> Result<(Filter, Option<String>), Failure> {
+    let Query(wanted) = asked.map_err(|why| Failure::new(why.status(), "bad-query", why.body_text()))?;
+    let targets = match wanted.target {
+        Some(target) => {
+            who.permitted(api, &target)?;
+            vec![target]
+        }
+        None => who.permitted_among(api, api.index.targets().await?)?,
+    };
+    let filter = Filter {
+        targets,
+        identity: wanted.identity,
+        protocol: wanted.protocol,
+        decision: wanted.decision,
+        live: wanted.state.map(|state| state == Going::Live),
+        from: micros(wanted.from),
+        to: micros(wanted.to),
+        q: wanted.q.filter(|text| !text.trim().is_empty()),
+        before: wanted.before,
+        limit: wanted.limit.unwrap_or(PAGE),
+    };
+    Ok((filter, wanted.session))
+}
+
+pub(super) async fn list(Shared(api): Shared<Api>, who: Caller, asked: Asked) -> Result<Json<SessionList>, Failure> {
+    let (filter, _) = filter(&api, &who, asked).await?;
+    let page = api.index.sessions(&filter).await?;
+    Ok(Json(SessionList { sessions: page.entries, next: page.next }))
+}
+
+pub(super) async fn operations(
+    Shared(api): Shared<Api>,
+    who: Caller,
+    asked: Asked,
+) -> Result<Json<OperationList>, Failure> {
+    let (sessions, session) = filter(&api, &who, asked).await?;
+    let session = match session {
+        Some(id) => Some(found(&api, &who, &id).await?.number),
+        None => None,
+    };
+    let page = api.index.operations(&OperationFilter { sessions, session }).await?;
+    Ok(Json(OperationList { operations: page.entries, next: page.next }))
+}
+
+/// A session that the caller may do this with. What they may not is as if it were not there.
+pub(super) async fn found(api: &Api, who: &Caller, id: &str) -> Result<Session, Failure> {
+    let unknown =
+        || Failure::new(StatusCode::NOT_FOUND, "no-such-session", "there is no such session that you may see");
+    let session = api.index.session(id).await?.ok_or_else(unknown)?;
+    who.permitted(api, &session.target).map_err(|_| unknown())?;
+    Ok(session)
+}
+
+pub(super) async fn show(
+    Shared(api): Shared<Api>,
+    who: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Session>, Failure> {
+    Ok(Json(found(&api, &who, &id).await?))
+}
+
+pub(super) async fn events(
+    Shared(api): Shared<Api>,
+    who: Caller,
+    Path(id): Path<String>,
+    range: Result<Query<Range>, QueryRejection>,
+) -> Result<Json<EventList>, Failure> {
+    let Query(range) = range.map_err(|why| Failure::new(why.status(), "bad-query", why.body_text()))?;
+    let session = found(&api, &who, &id).await?;
+    let most = range.limit.unwrap_or(MAX_EVENTS).clamp(1, MAX_EVENTS);
+    let archive = api.archive;
+    let reading = tokio::task::spawn_blocking(move || read(&*archive, session.number, range.after, most));
+    let read = reading.await.map_err(|why| unreadable(&ArchiveError(why.to_string())))?;
+    Ok(Json(read.map_err(|why| unreadable(&why))?))
+}
+
+fn unreadable(why: &ArchiveError) -> Failure {
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", format!("the recording cannot be read: {why}"))
+}
+
+/// Reads some events behind one.
+fn read(archive: &dyn Archive, number: u64, after: u64, most: usize) -> Result<EventList, ArchiveError> {
+    let mut events = archive.open(number)?;
+    let (mut found, mut bytes) = (Vec::new(), 0_usize);
+    while found.len() < most && bytes < MAX_BYTES {
+        let Some(recorded) = events.next().transpose()? else {
+            return Ok(EventList { events: found, next: None, ended: events.is_complete() });
+        };
+        if recorded.seq > after {
+            bytes = bytes.saturating_add(recorded.json.len());
+            found.push(ShownEvent::new(recorded));
+        }
+    }
+    let next = found.last().map(|last| last.seq);
+    Ok(EventList { events: found, next, ended: false })
+}
+
+pub(super) async fn terminate(
+    Shared(api): Shared<Api>,
+    who: Caller,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<Session>, Failure> {
+    let session = found(&api, &who, &id).await?;
+    let why = reason(body)?;
+    if why.trim().is_empty() || why.len() > MAX_REASON {
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "reason-missing", "give a reason"));
+    }
+    let ended = api.sessions.revoke(&Revocation::Session(id));
+    if ended == 0 {
+        return Err(Failure::new(StatusCode::CONFLICT, "session-over", "the session is over already"));
+    }
+    tracing::info!(by = who.identity.name(), session = %session.id, reason = %why.trim(), "a session was ended");
+    Ok(Json(session))
+}
 
 /// Which sessions are to end.
 #[derive(Debug, Clone, Serialize, Deserialize)]

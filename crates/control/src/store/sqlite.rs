@@ -68,7 +68,7 @@ impl Sqlite {
 
 /// Makes the file where it is missing. Statements can hold what nobody else on the machine may read;
 /// the files that SQLite puts beside it get the permissions of this one.
-fn make(path: &Path) -> std::io::Result<()> {
+pub(crate) fn make(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
 }

@@ -1,6 +1,8 @@
 //! The control API over real sockets: who sees what, who may answer, and what is refused.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "scripts of the tests' own")]
 
+mod archive;
+mod sessions;
 mod walk;
 
 use std::collections::HashMap;
@@ -11,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use portcullis_control::api::{Ended, Failure, Listed, Me, Shown};
 use portcullis_control::ask::State;
 use portcullis_control::authority::Authority;
-use portcullis_control::{Control, Settings};
+use portcullis_control::{Control, Ports, Settings};
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::{Approvals, Ask, Verdict};
 use portcullis_core::identity::{Identity, IdentityError, IdentitySource, Kind, Proof};
@@ -22,6 +24,8 @@ use portcullis_core::vocabulary::Action;
 use reqwest::{Client, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+use crate::archive::MemoryArchive;
 
 /// Every known token, with whom it names.
 struct People(HashMap<&'static str, Identity>);
@@ -92,6 +96,7 @@ impl Policy for ByGroup {
 struct Plane {
     address: SocketAddr,
     approvals: Arc<dyn Approvals>,
+    archive: Arc<MemoryArchive>,
     sessions: Arc<Sessions>,
     client: Client,
     _folder: tempfile::TempDir,
@@ -109,10 +114,23 @@ impl Plane {
         let control = Control::open(settings, false).await.unwrap();
         let (address, approvals) = (control.address().unwrap(), control.approvals());
         let sessions: Arc<Sessions> = Arc::default();
-        let authority = Authority::new(Arc::new(ByGroup), HashMap::new());
-        tokio::spawn(control.serve(Arc::new(people()), authority, Arc::clone(&sessions), None));
+        let archive: Arc<MemoryArchive> = Arc::default();
+        tokio::spawn(control.serve(Ports {
+            identity: Arc::new(people()),
+            authority: Authority::new(Arc::new(ByGroup), HashMap::new()),
+            archive: Arc::clone(&archive) as _,
+            sessions: Arc::clone(&sessions),
+            tls: None,
+        }));
         install_provider();
-        Self { address, approvals, sessions, client: Client::builder().no_proxy().build().unwrap(), _folder: folder }
+        Self {
+            address,
+            approvals,
+            archive,
+            sessions,
+            client: Client::builder().no_proxy().build().unwrap(),
+            _folder: folder,
+        }
     }
 
     /// The vendor asks; the id, and the verdict to come.

@@ -5,7 +5,8 @@ use portcullis_control::api::routes::{Needs, Route, table};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::Plane;
+use crate::archive::opened;
+use crate::{Plane, identity};
 
 /// Who may call a route, with what.
 struct Expected {
@@ -23,6 +24,16 @@ fn expected(method: &Method, path: &str) -> Expected {
         ("POST", "/v1/asks/{id}/approve" | "/v1/asks/{id}/deny" | "/v1/asks/{id}/revoke") => {
             Expected { right: "dana", body: reason() }
         }
+        (
+            "GET",
+            "/v1/sessions"
+            | "/v1/sessions/live"
+            | "/v1/sessions/{id}"
+            | "/v1/sessions/{id}/events"
+            | "/v1/sessions/{id}/events/live"
+            | "/v1/operations",
+        ) => Expected { right: "auditor", body: None },
+        ("POST", "/v1/sessions/{id}/terminate") => Expected { right: "operator", body: reason() },
         ("POST", "/v1/revocations") => Expected { right: "operator", body: Some(json!({ "session": "none" })) },
         (method, path) => panic!("the walk does not know `{method} {path}`: say who may call it"),
     }
@@ -37,7 +48,11 @@ async fn every_route_asks_who_it_is_and_whether_they_may() {
         let plane = Plane::start().await;
         let (id, _waiting) = plane.asked(1, 1).await;
         let Expected { right, body } = expected(method, path);
-        let at = format!("http://{}{}", plane.address, path.replace("{id}", &id));
+        let _live = plane.sessions.enter("gate-0000000001", &identity("eve", "eve@example.com", &[]), None);
+        plane.archive.write(1, [opened(1, "eve", "shop")]);
+        plane.indexed(1).await;
+        let id = if path.starts_with("/v1/sessions") { "gate-0000000001" } else { &id };
+        let at = format!("http://{}{}", plane.address, path.replace("{id}", id));
         let call = async |token: &str| {
             let mut request = plane.client.request(method.clone(), &at);
             if !token.is_empty() {

@@ -7,7 +7,7 @@ use portcullis_core::identity::Identity;
 use portcullis_core::recording::Event;
 
 use super::damage::ReadError;
-use super::directory::{Directory, Files, number_in};
+use super::directory::{Directory, Files, Slot, number_in};
 use super::read::{self, Line};
 
 /// What a recording says of its session.
@@ -65,6 +65,25 @@ pub fn find(dir: &Path, id: &str) -> Result<Option<PathBuf>, ReadError> {
     let directory = Directory(dir.to_owned());
     let sessions = directory.sessions().map_err(|why| ReadError::io(dir, why))?;
     Ok(number_in(id).filter(|number| sessions.contains_key(number)).map(|number| directory.sealed(number)))
+}
+
+/// The numbers of the sessions of a folder, from `first` on, in order.
+pub fn numbers(dir: &Path, first: u64) -> Result<Vec<u64>, ReadError> {
+    let sessions = Directory(dir.to_owned()).sessions().map_err(|why| ReadError::io(dir, why))?;
+    Ok(sessions.range(first..).map(|(number, _)| *number).collect())
+}
+
+/// Something that differs whenever there is more to read of a session: the sizes of its three files.
+pub fn mark(dir: &Path, number: u64) -> [u64; 3] {
+    let directory = Directory(dir.to_owned());
+    let [a, b] = Slot::BOTH.map(|slot| directory.tail(number, slot));
+    // A file that is not there, or that cannot be looked at, has nothing to read.
+    [directory.sealed(number), a, b].map(|path| std::fs::metadata(path).map_or(0, |found| found.len()))
+}
+
+/// The path of a session's recording, by its number.
+pub fn path_of(dir: &Path, number: u64) -> PathBuf {
+    Directory(dir.to_owned()).sealed(number)
 }
 
 impl Iterator for Summaries {

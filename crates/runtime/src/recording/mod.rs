@@ -42,6 +42,6 @@ mod writer;
 pub use config::{Config, Durability, TargetRecording};
 pub use damage::{Damage, ReadError};
 pub use health::SpoolHealth;
-pub use list::{Summaries, Summary, find, list};
+pub use list::{Summaries, Summary, find, list, mark, numbers, path_of};
 pub use root::RootKey;
 pub use spool::{Spool, SpoolError};

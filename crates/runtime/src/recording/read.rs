@@ -154,6 +154,17 @@ impl<'b> Reader<'b> {
         self.end
     }
 
+    /// Looks again at a recording that had come to an end for now: what has been written since is read
+    /// next. After an error there is still nothing more.
+    pub fn again(&mut self) -> Result<(), ReadError> {
+        if !self.end.complete {
+            self.tails = Tails::open(&self.path)?;
+            (self.found, self.held, self.looks) = (None, None, 0);
+            self.part = Part::Tails;
+        }
+        Ok(())
+    }
+
     fn read(&mut self) -> Result<Option<Line>, ReadError> {
         loop {
             let line = match self.part {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::recording::verify::{Signatures, State};
-use crate::recording::{SpoolError, find, list};
+use crate::recording::{SpoolError, find, list, mark, numbers};
 
 #[test]
 fn a_session_is_read_back_sealed_and_signed() {
@@ -270,4 +270,46 @@ fn a_statement_of_any_bytes_comes_back_as_it_was() {
         assert!(&*statement.0 == expected);
     }
     assert!(file_verified(dir.path(), 1).is_proven());
+}
+
+#[test]
+fn reader_goes_on_where_it_was_as_more_is_written_and_sealed() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = spool(dir.path());
+    let session = open(&spool);
+    let mut reader = read::open(&recording(dir.path(), 1)).unwrap();
+    let mut read = reader.by_ref().count();
+    for op in 1..=40 {
+        decide(&*session, op).unwrap();
+        finish(&*session, op).unwrap();
+        if op % 5 == 0 {
+            // Time for what is new to be sealed, now and then, or not.
+            std::thread::sleep(Duration::from_millis(op));
+        }
+        reader.again().unwrap();
+        read += reader.by_ref().map(Result::unwrap).count();
+    }
+    close(session, 40);
+    drop(spool);
+    while !reader.end().complete {
+        reader.again().unwrap();
+        read += reader.by_ref().map(Result::unwrap).count();
+    }
+    assert_eq!(read, 1 + 40 * 3 + 1);
+    // Nothing comes after the end.
+    reader.again().unwrap();
+    assert_eq!(reader.count(), 0);
+}
+
+#[test]
+fn mark_of_a_session_differs_when_there_is_more_to_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow = Config { checkpoint_every: Duration::from_secs(60), ..config(dir.path()) };
+    let spool = Spool::open(&slow, Arc::new(SystemClock)).unwrap();
+    let session = open(&spool);
+    let before = mark(dir.path(), 1);
+    assert_eq!(mark(dir.path(), 1), before);
+    decide(&*session, 1).unwrap();
+    assert_ne!(mark(dir.path(), 1), before);
+    assert_eq!((numbers(dir.path(), 0).unwrap(), numbers(dir.path(), 2).unwrap()), (vec![1], vec![]));
 }
