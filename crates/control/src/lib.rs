@@ -6,6 +6,7 @@
 pub mod api;
 mod approvals;
 pub mod ask;
+pub mod audit;
 pub mod authority;
 pub mod desk;
 mod http;
@@ -20,12 +21,14 @@ use std::time::Duration;
 use portcullis_core::approval::Approvals;
 use portcullis_core::clock::{Clock, SystemClock};
 use portcullis_core::identity::IdentitySource;
+use portcullis_core::recording::Recorder;
 use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::Acceptor;
 
 pub use approvals::DeskApprovals;
 
 use crate::api::Api;
+use crate::audit::Audit;
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::http::Listener;
@@ -66,6 +69,8 @@ pub enum ControlError {
 /// The control plane of one gate, bound and not yet serving.
 pub struct Control {
     desk: Arc<Desk>,
+    store: Arc<Sqlite>,
+    clock: Arc<dyn Clock>,
     listener: Listener,
     url: String,
     settings: Settings,
@@ -79,15 +84,15 @@ impl Control {
 
     /// As [`open`](Self::open), by another clock.
     pub async fn open_by(settings: Settings, tls: bool, clock: Arc<dyn Clock>) -> Result<Self, ControlError> {
-        let store = Sqlite::open(&settings.database).await?;
-        let desk = Desk::open(Arc::new(store), clock).await?;
+        let store = Arc::new(Sqlite::open(&settings.database).await?);
+        let desk = Desk::open(Arc::clone(&store) as _, Arc::clone(&clock)).await?;
         let address = settings.listen;
         let bind = |source| ControlError::Bind { address, source };
         let listener = Listener::bind(address).await.map_err(bind)?;
         let scheme = if tls { "https" } else { "http" };
         let own = format!("{scheme}://{}", listener.address().map_err(bind)?);
         let url = settings.url.clone().unwrap_or(own);
-        Ok(Self { desk, listener, url, settings })
+        Ok(Self { desk, store, clock, listener, url, settings })
     }
 
     /// The gate's port to this control plane.
@@ -111,6 +116,7 @@ impl Control {
         identity: Arc<dyn IdentitySource>,
         authority: Authority,
         sessions: Arc<Sessions>,
+        recorder: Arc<dyn Recorder>,
         tls: Option<Arc<dyn Acceptor>>,
     ) {
         let api = Api {
@@ -118,6 +124,7 @@ impl Control {
             identity,
             sessions,
             authority,
+            audit: Audit::new(recorder, self.clock, self.store),
             max_login_age: self.settings.max_login_age,
         };
         if let Ok(address) = self.listener.address() {

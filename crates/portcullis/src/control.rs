@@ -43,6 +43,6 @@ impl Beside for Embedded {
 
     fn serve(self: Box<Self>, gate: Shared) -> BoxFuture<'static, ()> {
         let authority = Authority::new(gate.policy, gate.labels);
-        Box::pin(self.0.serve(gate.identity, authority, gate.sessions, gate.tls))
+        Box::pin(self.0.serve(gate.identity, authority, gate.sessions, gate.recorder, gate.tls))
     }
 }

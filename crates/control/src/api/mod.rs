@@ -3,6 +3,7 @@
 //! may answer, and what the policies permit them.
 
 mod asks;
+mod audit;
 mod caller;
 mod failure;
 mod me;
@@ -17,9 +18,11 @@ use portcullis_core::identity::IdentitySource;
 use portcullis_core::sessions::Sessions;
 
 pub use self::asks::{Listed, Reason, Shown};
+pub use self::audit::AuditList;
 pub use self::failure::Failure;
 pub use self::me::Me;
 pub use self::sessions::{Ended, Ends};
+use crate::audit::Audit;
 use crate::authority::Authority;
 use crate::desk::Desk;
 
@@ -35,6 +38,8 @@ pub struct Api {
     pub identity: Arc<dyn IdentitySource>,
     /// What policies permit.
     pub authority: Authority,
+    /// Where it is written down what people do.
+    pub audit: Audit,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
     /// The oldest login that may answer.

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use portcullis_core::vocabulary::Action;
 
-use super::{Api, Failure, asks, me, sessions};
+use super::{Api, Failure, asks, audit, me, sessions};
 use crate::vocabulary as may;
 
 /// The longest body of a request, in bytes.
@@ -55,6 +55,7 @@ pub fn table() -> Vec<Route> {
         change("/v1/asks/{id}/approve", Needs::Identity, post(asks::approve)),
         change("/v1/asks/{id}/deny", Needs::Identity, post(asks::deny)),
         change("/v1/asks/{id}/revoke", Needs::Identity, post(asks::revoke)),
+        read("/v1/audit", Needs::Permit(may::AUDIT_READ), get(audit::list)),
         change("/v1/revocations", Needs::Permit(may::SESSIONS_END), post(sessions::end)),
     ]
 }

@@ -6,9 +6,10 @@ use axum::extract::rejection::JsonRejection;
 use portcullis_core::sessions::Revocation;
 use serde::{Deserialize, Serialize};
 
+use super::audit::Doing;
 use super::caller::Caller;
 use super::{Api, Failure};
-use crate::vocabulary::PLANE;
+use crate::vocabulary::{PLANE, SESSIONS_END};
 
 /// Which sessions are to end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,17 +40,25 @@ pub(super) async fn end(
     who: Caller,
     body: Result<Json<Ends>, JsonRejection>,
 ) -> Result<Json<Ended>, Failure> {
-    who.permitted(&api, PLANE)?;
+    let by = who.permitted(&api, PLANE)?;
     let Json(ends) = body.map_err(|why| Failure::new(why.status(), "bad-body", why.body_text()))?;
-    let what = match ends {
-        Ends::Session(id) => Revocation::Session(id),
-        Ends::Token(id) => Revocation::Token(id),
-        Ends::Identity { issuer, subject } => Revocation::Identity { issuer, subject },
+    let (what, named) = match ends {
+        Ends::Session(id) => (format!("session {id}"), Revocation::Session(id)),
+        Ends::Token(id) => (format!("token {id}"), Revocation::Token(id)),
+        Ends::Identity { issuer, subject } => {
+            (format!("identity {subject} at {issuer}"), Revocation::Identity { issuer, subject })
+        }
     };
-    let sessions = api.sessions.revoke(&what);
-    if let Revocation::Identity { issuer, subject } = &what {
+    let doing = Doing { action: SESSIONS_END, target: PLANE, what, detail: String::from("revoke"), by };
+    let sessions = who.does(&api, doing, revoke(&api, &who, &named)).await?;
+    tracing::info!(by = who.identity.name(), what = ?named, sessions, "sessions were revoked");
+    Ok(Json(Ended { sessions }))
+}
+
+async fn revoke(api: &Api, who: &Caller, what: &Revocation) -> Result<usize, Failure> {
+    let sessions = api.sessions.revoke(what);
+    if let Revocation::Identity { issuer, subject } = what {
         api.desk.revoke_all(issuer, subject, &who.person()).await?;
     }
-    tracing::info!(by = who.identity.name(), what = ?what, sessions, "sessions were revoked");
-    Ok(Json(Ended { sessions }))
+    Ok(sessions)
 }

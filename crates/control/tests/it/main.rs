@@ -1,6 +1,7 @@
 //! The control API over real sockets: who sees what, who may answer, and what is refused.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "scripts of the tests' own")]
 
+mod audit;
 mod walk;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use portcullis_core::operation::{Effect, Effects, Resource};
 use portcullis_core::policy::{Decision, Policy, Question, Ruling, Subject, Terms};
 use portcullis_core::sessions::{Ending, Sessions};
 use portcullis_core::vocabulary::Action;
+use portcullis_testkit::fakes::FakeRecorder;
 use reqwest::{Client, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -93,6 +95,7 @@ struct Plane {
     address: SocketAddr,
     approvals: Arc<dyn Approvals>,
     sessions: Arc<Sessions>,
+    recorder: Arc<FakeRecorder>,
     client: Client,
     _folder: tempfile::TempDir,
 }
@@ -109,10 +112,24 @@ impl Plane {
         let control = Control::open(settings, false).await.unwrap();
         let (address, approvals) = (control.address().unwrap(), control.approvals());
         let sessions: Arc<Sessions> = Arc::default();
+        let recorder: Arc<FakeRecorder> = Arc::default();
         let authority = Authority::new(Arc::new(ByGroup), HashMap::new());
-        tokio::spawn(control.serve(Arc::new(people()), authority, Arc::clone(&sessions), None));
+        tokio::spawn(control.serve(
+            Arc::new(people()),
+            authority,
+            Arc::clone(&sessions),
+            Arc::clone(&recorder) as _,
+            None,
+        ));
         install_provider();
-        Self { address, approvals, sessions, client: Client::builder().no_proxy().build().unwrap(), _folder: folder }
+        Self {
+            address,
+            approvals,
+            sessions,
+            recorder,
+            client: Client::builder().no_proxy().build().unwrap(),
+            _folder: folder,
+        }
     }
 
     /// The vendor asks; the id, and the verdict to come.

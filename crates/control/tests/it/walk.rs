@@ -23,6 +23,7 @@ fn expected(method: &Method, path: &str) -> Expected {
         ("POST", "/v1/asks/{id}/approve" | "/v1/asks/{id}/deny" | "/v1/asks/{id}/revoke") => {
             Expected { right: "dana", body: reason() }
         }
+        ("GET", "/v1/audit") => Expected { right: "operator", body: None },
         ("POST", "/v1/revocations") => Expected { right: "operator", body: Some(json!({ "session": "none" })) },
         (method, path) => panic!("the walk does not know `{method} {path}`: say who may call it"),
     }
