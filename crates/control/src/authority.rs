@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use portcullis_core::identity::Identity;
 use portcullis_core::operation::{Effect, Effects, Facts, Resource};
-use portcullis_core::policy::{Decision, Policy, Question, Subject};
+use portcullis_core::policy::{Decision, Policy, Question, Ruling, Subject};
 use portcullis_core::vocabulary::Action;
 
 use crate::vocabulary::VOCABULARY;
@@ -47,8 +47,14 @@ impl Authority {
         Self { policy, labels: Arc::new(labels) }
     }
 
-    /// Whether somebody at `client` may do something about a target.
-    pub fn permits(&self, who: &Identity, client: IpAddr, action: Action, target: &str) -> Result<(), NotPermitted> {
+    /// Whether somebody at `client` may do something about a target, and what permits it.
+    pub fn permits(
+        &self,
+        who: &Identity,
+        client: IpAddr,
+        action: Action,
+        target: &str,
+    ) -> Result<Arc<Ruling>, NotPermitted> {
         let now = SystemTime::now();
         let labels = self.labels.get(target).cloned().unwrap_or_default();
         let subject =
@@ -56,7 +62,7 @@ impl Authority {
         let effects = Effects::new(vec![Effect { action, resource: Resource::target(), facts: Facts::new() }]);
         let ruling = self.policy.decide(&Question { subject: &subject, effects: &effects, now });
         let reason = match &ruling.decision {
-            Decision::Allow => return Ok(()),
+            Decision::Allow => return Ok(ruling),
             Decision::Deny => ruling.reason.clone(),
             Decision::AskFirst(_) => String::from("it would need an approval, which nobody can give here"),
         };

@@ -8,6 +8,7 @@ pub mod api;
 mod approvals;
 pub mod archive;
 pub mod ask;
+pub mod audit;
 pub mod authority;
 pub mod desk;
 mod http;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use portcullis_core::approval::Approvals;
 use portcullis_core::clock::{Clock, SystemClock};
 use portcullis_core::identity::IdentitySource;
+use portcullis_core::recording::Recorder;
 use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::Acceptor;
 
@@ -30,6 +32,7 @@ pub use approvals::DeskApprovals;
 
 use crate::api::Api;
 use crate::archive::Archive;
+use crate::audit::Audit;
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::http::Listener;
@@ -76,6 +79,8 @@ pub struct Ports {
     pub authority: Authority,
     /// The recordings.
     pub archive: Arc<dyn Archive>,
+    /// What writes down what people do here.
+    pub recorder: Arc<dyn Recorder>,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
     /// The gate's own certificate, where it has one.
@@ -86,6 +91,8 @@ pub struct Ports {
 pub struct Control {
     desk: Arc<Desk>,
     index: Index,
+    store: Arc<Sqlite>,
+    clock: Arc<dyn Clock>,
     listener: Listener,
     url: String,
     settings: Settings,
@@ -99,8 +106,8 @@ impl Control {
 
     /// As [`open`](Self::open), by another clock.
     pub async fn open_by(settings: Settings, tls: bool, clock: Arc<dyn Clock>) -> Result<Self, ControlError> {
-        let store = Sqlite::open(&settings.database).await?;
-        let desk = Desk::open(Arc::new(store), clock).await?;
+        let store = Arc::new(Sqlite::open(&settings.database).await?);
+        let desk = Desk::open(Arc::clone(&store) as _, Arc::clone(&clock)).await?;
         let index = Index::open(&settings.database.with_extension("index.sqlite")).await?;
         let address = settings.listen;
         let bind = |source| ControlError::Bind { address, source };
@@ -108,7 +115,7 @@ impl Control {
         let scheme = if tls { "https" } else { "http" };
         let own = format!("{scheme}://{}", listener.address().map_err(bind)?);
         let url = settings.url.clone().unwrap_or(own);
-        Ok(Self { desk, index, listener, url, settings })
+        Ok(Self { desk, store, clock, index, listener, url, settings })
     }
 
     /// The gate's port to this control plane.
@@ -128,7 +135,7 @@ impl Control {
 
     /// Serves until it is dropped.
     pub async fn serve(self, ports: Ports) {
-        let Ports { identity, authority, archive, sessions, tls } = ports;
+        let Ports { identity, authority, archive, recorder, sessions, tls } = ports;
         let (follower, changed) = Follower::new(self.index.clone(), Arc::clone(&archive));
         let api = Api {
             desk: Arc::clone(&self.desk),
@@ -138,6 +145,7 @@ impl Control {
             index: self.index,
             archive,
             changed,
+            audit: Audit::new(recorder, self.clock, self.store),
             max_login_age: self.settings.max_login_age,
         };
         if let Ok(address) = self.listener.address() {

@@ -1,9 +1,11 @@
 //! Where asks are kept, so that a restart loses none of them and none of their answers.
 
+mod audit;
 mod sqlite;
 
 use portcullis_core::BoxFuture;
 
+pub use audit::AuditEntry;
 pub use sqlite::Sqlite;
 pub(crate) use sqlite::make;
 

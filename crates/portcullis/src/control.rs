@@ -50,7 +50,7 @@ impl Beside for Embedded {
     fn serve(self: Box<Self>, gate: Shared) -> BoxFuture<'static, ()> {
         let authority = Authority::new(gate.policy, gate.labels);
         let archive = Arc::new(SpoolArchive(self.recordings));
-        let Shared { identity, sessions, tls, .. } = gate;
-        Box::pin(self.control.serve(Ports { identity, authority, archive, sessions, tls }))
+        let Shared { identity, recorder, sessions, tls, .. } = gate;
+        Box::pin(self.control.serve(Ports { identity, authority, archive, recorder, sessions, tls }))
     }
 }

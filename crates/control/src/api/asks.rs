@@ -5,9 +5,11 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State as Shared};
 use serde::{Deserialize, Serialize};
 
+use super::audit::Doing;
 use super::caller::Caller;
 use super::{Api, Failure};
 use crate::ask::{Ask, MAX_REASON, State, Unanswerable, rfc3339};
+use crate::audit::ASKS_ANSWER;
 use crate::desk::DeskError;
 use crate::vocabulary::{ASKS_READ, ASKS_REVOKE};
 
@@ -117,7 +119,17 @@ pub(super) async fn deny(
 
 async fn answer(api: &Api, who: &Caller, id: &str, yes: bool, body: Body) -> Result<Json<Shown>, Failure> {
     let by = who.answers(api)?;
-    let ask = api.desk.answer(id, by, yes, reason(body)?).await?;
+    let reason = reason(body)?;
+    let target = api.desk.show(&|ask| ask.is_for(&by), id).await?.target;
+    let said = if yes { "approve" } else { "deny" };
+    let doing = Doing {
+        action: ASKS_ANSWER,
+        target: &target,
+        what: format!("ask {id}"),
+        detail: format!("{said}: {}", reason.trim()),
+        by: None,
+    };
+    let ask = who.does(api, doing, async { Ok(api.desk.answer(id, by, yes, reason).await?) }).await?;
     tracing::info!(ask = id, by = ask.answers.last().map(|answer| answer.by.name()), yes, "an ask was answered");
     Ok(Json(ask.into()))
 }
@@ -132,7 +144,18 @@ pub(super) async fn revoke(
     if reason.trim().is_empty() || reason.len() > MAX_REASON {
         return Err(DeskError::from(Unanswerable::Reason).into());
     }
-    let ask = api.desk.revoke(&|ask| who.sees(&api, ask, ASKS_REVOKE), &id, who.person(), reason).await?;
+    let sees = |ask: &Ask| who.sees(&api, ask, ASKS_REVOKE);
+    let ask = api.desk.show(&sees, &id).await?;
+    let theirs = ask.is_for(&who.person());
+    let doing = Doing {
+        action: ASKS_REVOKE,
+        target: &ask.target,
+        what: format!("ask {id}"),
+        detail: reason.trim().to_owned(),
+        by: if theirs { None } else { who.warrant(&api, ASKS_REVOKE, &ask.target) },
+    };
+    let revoke = async { Ok(api.desk.revoke(&sees, &id, who.person(), reason).await?) };
+    let ask = who.does(&api, doing, revoke).await?;
     tracing::info!(ask = id, by = who.identity.name(), "an ask was revoked");
     Ok(Json(ask.into()))
 }

@@ -1,12 +1,14 @@
 //! Who makes a request, proven, and what they may.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use portcullis_core::identity::{Identity, IdentityError, Proof};
+use portcullis_core::policy::Ruling;
 use portcullis_core::secret::Secret;
 use portcullis_core::vocabulary::Action;
 
@@ -64,12 +66,21 @@ impl Caller {
         Person::from(&self.identity)
     }
 
-    /// Requires that the policies permit what the route is for, about this target.
-    pub(super) fn permitted(&self, api: &Api, target: &str) -> Result<(), Failure> {
-        let Some(action) = self.asked.action() else { return Ok(()) };
-        api.authority.permits(&self.identity, self.address, action, target)?;
+    /// Requires that the policies permit what the route is for, about this target; what permits it.
+    pub(super) fn permitted(&self, api: &Api, target: &str) -> Result<Option<Arc<Ruling>>, Failure> {
+        let Some(action) = self.asked.action() else { return Ok(None) };
+        let ruling = api.authority.permits(&self.identity, self.address, action, target)?;
         self.asked.permitted();
-        Ok(())
+        Ok(Some(ruling))
+    }
+
+    /// What permits something about a target, where anything does.
+    pub(super) fn warrant(&self, api: &Api, action: Action, target: &str) -> Option<Arc<Ruling>> {
+        api.authority.permits(&self.identity, self.address, action, target).ok()
+    }
+
+    pub(super) const fn address(&self) -> IpAddr {
+        self.address
     }
 
     /// Of these targets, those about which the policies permit what the route is for; at least one.
@@ -86,7 +97,7 @@ impl Caller {
 
     /// Whether the policies permit something about a target.
     pub(super) fn may(&self, api: &Api, action: Action, target: &str) -> bool {
-        api.authority.permits(&self.identity, self.address, action, target).is_ok()
+        self.warrant(api, action, target).is_some()
     }
 
     /// Whether somebody may see an ask: it is for them, or the policies permit it.

@@ -3,6 +3,7 @@
 //! may answer, and what the policies permit them.
 
 mod asks;
+mod audit;
 mod caller;
 mod failure;
 mod live;
@@ -19,10 +20,12 @@ use portcullis_core::sessions::Sessions;
 use tokio::sync::broadcast;
 
 pub use self::asks::{Listed, Reason, Shown};
+pub use self::audit::AuditList;
 pub use self::failure::Failure;
 pub use self::me::Me;
 pub use self::sessions::{Ended, Ends, EventList, OperationList, SessionList, ShownEvent};
 use crate::archive::Archive;
+use crate::audit::Audit;
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::index::Index;
@@ -45,6 +48,8 @@ pub struct Api {
     pub archive: Arc<dyn Archive>,
     /// Tells of the numbers of sessions that have changed.
     pub changed: broadcast::Sender<u64>,
+    /// Where it is written down what people do.
+    pub audit: Audit,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
     /// The oldest login that may answer.

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use portcullis_core::vocabulary::Action;
 
-use super::{Api, Failure, asks, live, me, sessions};
+use super::{Api, Failure, asks, audit, live, me, sessions};
 use crate::vocabulary as may;
 
 /// The longest body of a request, in bytes.
@@ -62,6 +62,7 @@ pub fn table() -> Vec<Route> {
         read("/v1/sessions/{id}/events/live", Needs::Permit(may::RECORDINGS_READ), get(live::events)),
         change("/v1/sessions/{id}/terminate", Needs::Permit(may::SESSIONS_END), post(sessions::terminate)),
         read("/v1/operations", Needs::Permit(may::RECORDINGS_READ), get(sessions::operations)),
+        read("/v1/audit", Needs::Permit(may::AUDIT_READ), get(audit::list)),
         change("/v1/revocations", Needs::Permit(may::SESSIONS_END), post(sessions::end)),
     ]
 }

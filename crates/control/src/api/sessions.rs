@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::asks::{Body, reason};
+use super::audit::Doing;
 use super::caller::Caller;
 use super::{Api, Failure};
 use crate::archive::{Archive, ArchiveError, Recorded};
 use crate::ask::MAX_REASON;
 use crate::index::{Filter, OperationFilter, OperationRow, Session};
-use crate::vocabulary::PLANE;
+use crate::vocabulary::{PLANE, SESSIONS_END};
 
 /// Entries of a page where a request says nothing else.
 const PAGE: u32 = 50;
@@ -218,10 +219,20 @@ pub(super) async fn terminate(
     if why.trim().is_empty() || why.len() > MAX_REASON {
         return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "reason-missing", "give a reason"));
     }
-    let ended = api.sessions.revoke(&Revocation::Session(id));
-    if ended == 0 {
-        return Err(Failure::new(StatusCode::CONFLICT, "session-over", "the session is over already"));
-    }
+    let doing = Doing {
+        action: SESSIONS_END,
+        target: &session.target,
+        what: format!("session {id}"),
+        detail: why.trim().to_owned(),
+        by: who.warrant(&api, SESSIONS_END, &session.target),
+    };
+    let ending = async {
+        match api.sessions.revoke(&Revocation::Session(id.clone())) {
+            0 => Err(Failure::new(StatusCode::CONFLICT, "session-over", "the session is over already")),
+            _ => Ok(()),
+        }
+    };
+    who.does(&api, doing, ending).await?;
     tracing::info!(by = who.identity.name(), session = %session.id, reason = %why.trim(), "a session was ended");
     Ok(Json(session))
 }
@@ -255,17 +266,25 @@ pub(super) async fn end(
     who: Caller,
     body: Result<Json<Ends>, JsonRejection>,
 ) -> Result<Json<Ended>, Failure> {
-    who.permitted(&api, PLANE)?;
+    let by = who.permitted(&api, PLANE)?;
     let Json(ends) = body.map_err(|why| Failure::new(why.status(), "bad-body", why.body_text()))?;
-    let what = match ends {
-        Ends::Session(id) => Revocation::Session(id),
-        Ends::Token(id) => Revocation::Token(id),
-        Ends::Identity { issuer, subject } => Revocation::Identity { issuer, subject },
+    let (what, named) = match ends {
+        Ends::Session(id) => (format!("session {id}"), Revocation::Session(id)),
+        Ends::Token(id) => (format!("token {id}"), Revocation::Token(id)),
+        Ends::Identity { issuer, subject } => {
+            (format!("identity {subject} at {issuer}"), Revocation::Identity { issuer, subject })
+        }
     };
-    let sessions = api.sessions.revoke(&what);
-    if let Revocation::Identity { issuer, subject } = &what {
+    let doing = Doing { action: SESSIONS_END, target: PLANE, what, detail: String::from("revoke"), by };
+    let sessions = who.does(&api, doing, revoke(&api, &who, &named)).await?;
+    tracing::info!(by = who.identity.name(), what = ?named, sessions, "sessions were revoked");
+    Ok(Json(Ended { sessions }))
+}
+
+async fn revoke(api: &Api, who: &Caller, what: &Revocation) -> Result<usize, Failure> {
+    let sessions = api.sessions.revoke(what);
+    if let Revocation::Identity { issuer, subject } = what {
         api.desk.revoke_all(issuer, subject, &who.person()).await?;
     }
-    tracing::info!(by = who.identity.name(), what = ?what, sessions, "sessions were revoked");
-    Ok(Json(Ended { sessions }))
+    Ok(sessions)
 }

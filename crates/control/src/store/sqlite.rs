@@ -12,7 +12,8 @@ use super::{Store, StoreError};
 use crate::ask::{Ask, State};
 
 /// The tables of this version. Each later version adds a step.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
 CREATE TABLE asks (
     id TEXT PRIMARY KEY,
     state TEXT NOT NULL,
@@ -20,13 +21,30 @@ CREATE TABLE asks (
     body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX asks_by_state ON asks (state, asked);
-"];
+",
+    "
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    what TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    session TEXT NOT NULL,
+    op INTEGER NOT NULL,
+    outcome TEXT
+) STRICT;
+",
+];
 
 /// A SQLite file.
 #[derive(Debug)]
-pub struct Sqlite(SqlitePool);
+pub struct Sqlite(pub(super) SqlitePool);
 
-fn failed(why: impl std::fmt::Display) -> StoreError {
+pub(super) fn failed(why: impl std::fmt::Display) -> StoreError {
     StoreError(why.to_string())
 }
 

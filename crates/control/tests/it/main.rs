@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "scripts of the tests' own")]
 
 mod archive;
+mod audit;
 mod sessions;
 mod walk;
 
@@ -21,6 +22,7 @@ use portcullis_core::operation::{Effect, Effects, Resource};
 use portcullis_core::policy::{Decision, Policy, Question, Ruling, Subject, Terms};
 use portcullis_core::sessions::{Ending, Sessions};
 use portcullis_core::vocabulary::Action;
+use portcullis_testkit::fakes::FakeRecorder;
 use reqwest::{Client, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -98,6 +100,7 @@ struct Plane {
     approvals: Arc<dyn Approvals>,
     archive: Arc<MemoryArchive>,
     sessions: Arc<Sessions>,
+    recorder: Arc<FakeRecorder>,
     client: Client,
     _folder: tempfile::TempDir,
 }
@@ -115,10 +118,12 @@ impl Plane {
         let (address, approvals) = (control.address().unwrap(), control.approvals());
         let sessions: Arc<Sessions> = Arc::default();
         let archive: Arc<MemoryArchive> = Arc::default();
+        let recorder: Arc<FakeRecorder> = Arc::default();
         tokio::spawn(control.serve(Ports {
             identity: Arc::new(people()),
             authority: Authority::new(Arc::new(ByGroup), HashMap::new()),
             archive: Arc::clone(&archive) as _,
+            recorder: Arc::clone(&recorder) as _,
             sessions: Arc::clone(&sessions),
             tls: None,
         }));
@@ -128,6 +133,7 @@ impl Plane {
             approvals,
             archive,
             sessions,
+            recorder,
             client: Client::builder().no_proxy().build().unwrap(),
             _folder: folder,
         }

@@ -34,6 +34,7 @@ fn expected(method: &Method, path: &str) -> Expected {
             | "/v1/operations",
         ) => Expected { right: "auditor", body: None },
         ("POST", "/v1/sessions/{id}/terminate") => Expected { right: "operator", body: reason() },
+        ("GET", "/v1/audit") => Expected { right: "operator", body: None },
         ("POST", "/v1/revocations") => Expected { right: "operator", body: Some(json!({ "session": "none" })) },
         (method, path) => panic!("the walk does not know `{method} {path}`: say who may call it"),
     }

@@ -8,6 +8,7 @@ use portcullis_core::BoxFuture;
 use portcullis_core::approval::Approvals;
 use portcullis_core::identity::IdentitySource;
 use portcullis_core::policy::Policy;
+use portcullis_core::recording::Recorder;
 use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::Acceptor;
 use portcullis_core::vocabulary::Vocabulary;
@@ -34,6 +35,8 @@ pub struct Shared {
     pub policy: Arc<dyn Policy>,
     /// The labels of each target, by its name.
     pub labels: HashMap<String, Vec<(String, String)>>,
+    /// Records what is done beside the gate; it never lets anything pass that it could not write.
+    pub recorder: Arc<dyn Recorder>,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
     /// The gate's own certificate, where it has one.

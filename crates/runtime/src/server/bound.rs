@@ -22,6 +22,7 @@ use super::journal::Journal;
 use super::listener::Listener;
 use super::plan::{Plan, Planned};
 use super::{RunError, adapters};
+use crate::recording::TargetRecording;
 use crate::telemetry::{Admin, Health, MeteredIdentity, MeteredPolicy, MeteredRecorder, Metrics};
 
 /// How often deadlines of sessions are looked at.
@@ -70,7 +71,7 @@ impl Bound {
         let mut at_drain = None;
         if let Some(beside) = beside {
             at_drain = Some(beside.at_drain());
-            background.push(beside.serve(common.shared(labels)));
+            background.push(beside.serve(common.shared(labels, &journal)));
         }
         let health = Arc::new(Health::default());
         let admin = match process.admin {
@@ -138,6 +139,8 @@ impl Bound {
             open.extend(sessions);
         }
         drain(open, &self.sessions, self.drain, hurry).await;
+        // What runs beside the gate closes its own recording, so it goes first.
+        background.shutdown().await;
         let closed = tokio::task::spawn_blocking(move || self.journal.close()).await;
         if closed.is_err() {
             tracing::error!("closing the recordings failed; the next start seals them");
@@ -159,11 +162,14 @@ struct Common {
 }
 
 impl Common {
-    fn shared(&self, labels: HashMap<String, Vec<(String, String)>>) -> Shared {
+    fn shared(&self, labels: HashMap<String, Vec<(String, String)>>, journal: &Journal) -> Shared {
+        // Whatever the targets are allowed: no record, no deed.
+        let strict = TargetRecording { best_effort: Some(false), ..TargetRecording::default() };
         Shared {
             identity: Arc::clone(&self.identity) as _,
             policy: Arc::clone(&self.policy),
             labels,
+            recorder: journal.recorder(strict),
             sessions: Arc::clone(&self.sessions),
             tls: self.tls.clone(),
         }
