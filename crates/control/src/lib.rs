@@ -8,6 +8,7 @@ mod approvals;
 pub mod ask;
 pub mod desk;
 mod http;
+pub mod page;
 pub mod store;
 
 use std::net::SocketAddr;

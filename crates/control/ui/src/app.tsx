@@ -99,7 +99,7 @@ function Frame() {
         <div class="top-end">
           <button type="button" class="quiet" onClick={() => { helpOpen.value = true; }} aria-label="Keys"><kbd>?</kbd></button>
           <button type="button" class="quiet" onClick={nextTheme} aria-label={`Theme: ${theme.value}. Change it`} title={`Theme: ${theme.value}`}>{theme.value === "dark" ? "☾" : theme.value === "light" ? "☀" : "◐"}</button>
-          {who && <details class="me"><summary aria-label="Account"><Name text={who.name} /></summary>
+          {who && <details class="me"><summary><span class="sr">Account of </span><Name text={who.name} /></summary>
             <div class="menu"><p><Name text={who.name} /><br /><span class="dim"><Name text={who.issuer} /></span></p><p class="dim">{who.groups.length ? who.groups.join(", ") : "in no groups"}</p>
               <button type="button" class="button" onClick={() => void signOut()}>Sign out</button></div></details>}
         </div>

@@ -20,10 +20,16 @@ export function FilterForm<K extends string>({ path, keys, fields }: { path: str
     if (now) go(path + print(next, keys), true);
   };
   const set_ = Object.keys(filters).filter((key) => key !== "q").length;
+  const input = (field: Field<K>) => ({
+    value: draft[field.name] ?? "",
+    placeholder: field.hint ?? "",
+    onInput: (event: { currentTarget: HTMLInputElement }) => set(field.name, event.currentTarget.value, false),
+    onChange: (event: { currentTarget: HTMLInputElement }) => set(field.name, event.currentTarget.value, true),
+  });
   const control = (field: Field<K>) => field.options
     ? <select value={draft[field.name] ?? ""} onChange={(event) => set(field.name, event.currentTarget.value, true)}><option value="">any</option>{field.options.map((option) => <option key={option} value={option}>{option}</option>)}</select>
-    : <input ref={field.type === "search" ? search : null} {...{ type: field.type ?? "text" }} value={draft[field.name] ?? ""} placeholder={field.hint ?? ""}
-      onInput={(event) => set(field.name, event.currentTarget.value, false)} onChange={(event) => set(field.name, event.currentTarget.value, true)} />;
+    : field.type === "search" ? <input ref={search} type="search" {...input(field)} />
+      : field.type === "datetime-local" ? <input type="datetime-local" {...input(field)} /> : <input type="text" {...input(field)} />;
   const [first, ...rest] = fields;
   return (
     <form class="filters" role="search" onSubmit={(event) => { event.preventDefault(); go(path + print(draft, keys), true); }}>
