@@ -21,7 +21,7 @@ test("an ask is approved and another denied by keyboard alone", async () => {
     await page.keyboard.press("j");
     const chosen = await page.locator(".asks li.is-on").getAttribute("id");
     await page.keyboard.press("Enter");
-    await page.waitForURL(/\/asks\/ask/);
+    await page.getByRole("button", { name: /^Approve/ }).waitFor();
     await page.keyboard.press(key);
     const dialog = page.getByRole("dialog");
     await dialog.waitFor();
@@ -32,7 +32,7 @@ test("an ask is approved and another denied by keyboard alone", async () => {
     assert.deepEqual(request.postDataJSON(), { reason: "looked at it with the customer" });
     assert.ok(request.headers()["x-portcullis-csrf"] || process.env.PORTCULLIS_TOKEN);
     await dialog.waitFor({ state: "detached" });
-    await page.getByText("looked at it with the customer").waitFor();
+    await page.getByText("looked at it with the customer").first().waitFor();
     await page.keyboard.press("b");
     await page.locator(".asks li").first().waitFor();
     const still = await page.locator(`#${chosen}`).count();

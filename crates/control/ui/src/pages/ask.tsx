@@ -37,7 +37,7 @@ export function AskPage({ id }: { id: string }) {
     <article class="ask-page">
       <nav class="crumbs" aria-label="Way back"><a href="/asks">Approvals</a> <span aria-hidden="true">/</span> <Name text={ask.id} class="mono" /></nav>
       <div class="head">
-        <h1><Actors actors={by.actors} name={by.email ?? by.subject} /> <span class="dim">wants to change</span> <Name text={ask.target} /></h1>
+        <h1><Actors actors={by.actors} name={by.email ?? by.subject} /> <span class="dim">asks to act on</span> <Name text={ask.target} /></h1>
         <Badge word={ask.state} />
         {open && <span class="big-left"><TimeLeft expires={ask.expires} /> <span class="dim">left</span></span>}
       </div>

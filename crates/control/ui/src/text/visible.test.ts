@@ -26,7 +26,7 @@ test("a lone surrogate does not pass unseen", () => {
 });
 
 test("a carriage return cannot hide the line before it", () => {
-  expect(shown("drop table t;\rselect 1")).toBe("drop table t;\u240dselect 1");
+  expect(shown("drop table t;\rselect 1")).toBe("drop table t;U+000Dselect 1");
 });
 
 test("letters of other scripts pass, and are counted", () => {

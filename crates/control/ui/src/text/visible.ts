@@ -22,8 +22,6 @@ const NAMES: Record<number, string> = {
 };
 
 function stand(code: number): string {
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  if (code === 0x7f) return "\u2421";
   return `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
