@@ -1,4 +1,5 @@
-//! Served over a socket, as a browser gets it. Both builds are covered: with the UI and without.
+//! The page's files as a browser gets them. They hold with the UI built and without it; what is built
+//! is walked through file by file.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -14,6 +15,7 @@ fn said(response: &Response, name: header::HeaderName) -> &str {
 }
 
 async fn served() -> std::net::SocketAddr {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let router = routes::<()>().fallback(|| async { (StatusCode::NOT_FOUND, "others") });

@@ -63,6 +63,7 @@ export function Long({ total, row, label, class: className = "", selected = null
     : { role: "listbox" as const, ...(selected !== null && selected >= seen.first && selected < seen.first + seen.count ? { "aria-activedescendant": `${id}-${selected}` } : {}) };
   return (
     <div ref={box} class={`long ${className}`} tabIndex={0} aria-label={label} {...roles} onKeyDown={onKey}
+      {...(table ? { style: { height: `${Math.min(440, (total + 1) * row + 18)}px` } } : {})}
       onScroll={(event) => setView({ top: event.currentTarget.scrollTop, height: Math.max(1, event.currentTarget.clientHeight - headHeight) })}>
       {head && <div role="row" class="long-head" aria-rowindex={1} style={{ height: `${row}px`, minWidth: `${table?.width ?? 0}px` }}>{head}</div>}
       <div role="presentation" class="long-space" style={{ height: `${seen.height}px`, minWidth: `${table?.width ?? 0}px` }}>
