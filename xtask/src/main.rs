@@ -12,6 +12,7 @@ mod fuzz;
 mod seams;
 mod setup;
 mod test;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ enum Task {
     Fuzz(fuzz::Options),
     Seams(seams::Options),
     Deny(deny::Options),
+    Ui(ui::Options),
     Ci(ci::Options),
 }
 
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Seams(options) => seams::run(&options),
         Task::Deny(options) => deny::run(&options),
+        Task::Ui(options) => ui::run(&options),
         Task::Ci(options) => ci::run(&options),
     };
     match done {

@@ -13,6 +13,7 @@ pub mod authority;
 pub mod desk;
 mod http;
 pub mod index;
+pub mod page;
 pub mod store;
 pub mod vocabulary;
 

@@ -229,18 +229,31 @@ async fn keep_session(to: &mut SqliteConnection, session: &Session, complete: bo
 async fn keep_change(to: &mut SqliteConnection, number: u64, change: &Change) -> Result<(), sqlx::Error> {
     let id = signed(number << OPERATION_BITS | change.op);
     if let Some((at, kind, statement)) = &change.new {
-        sqlx::query("INSERT INTO operations (id, at, kind, statement) VALUES (?, ?, ?, ?)")
-            .bind(id)
-            .bind(signed(*at))
-            .bind(kind)
-            .bind(statement)
-            .execute(&mut *to)
-            .await?;
+        // Most of what one batch brings is whole.
+        let (decision, policies) = change.decision.clone().unwrap_or_default();
+        let ended = change.outcome.clone().unwrap_or_default();
+        sqlx::query(
+            "INSERT INTO operations (id, at, kind, statement, decision, policies, status, rows, micros, masked) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(id)
+        .bind(signed(*at))
+        .bind(kind)
+        .bind(statement)
+        .bind(decision)
+        .bind(serde_json::to_string(&policies).unwrap_or_default())
+        .bind(change.outcome.as_ref().map(|ended| ended.status))
+        .bind(signed(ended.rows))
+        .bind(signed(ended.micros))
+        .bind(serde_json::to_string(&ended.masked).unwrap_or_default())
+        .execute(&mut *to)
+        .await?;
         sqlx::query("INSERT INTO searched (rowid, statement) VALUES (?, ?)")
             .bind(id)
             .bind(statement)
             .execute(&mut *to)
             .await?;
+        return Ok(());
     }
     if let Some((decision, policies)) = &change.decision {
         sqlx::query("UPDATE operations SET decision = ?, policies = ? WHERE id = ?")
