@@ -3,5 +3,6 @@
 mod approvals;
 mod killed;
 mod masking;
+mod plane;
 mod same_as_direct;
 mod tour;
