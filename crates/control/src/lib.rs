@@ -14,6 +14,7 @@ pub mod desk;
 mod http;
 pub mod index;
 pub mod page;
+pub mod sign_in;
 pub mod store;
 pub mod vocabulary;
 
@@ -38,6 +39,7 @@ use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::http::Listener;
 use crate::index::{Follower, Index};
+use crate::sign_in::{Issuer, SignIns};
 use crate::store::{Sqlite, StoreError};
 
 /// How often what is over is ended.
@@ -54,6 +56,8 @@ pub struct Settings {
     pub database: PathBuf,
     /// The oldest login that may answer an ask.
     pub max_login_age: Duration,
+    /// How long somebody who signed in to the page is.
+    pub sign_in_lasts: Duration,
 }
 
 /// Why a control plane does not start.
@@ -76,6 +80,8 @@ pub enum ControlError {
 pub struct Ports {
     /// Who verifies tokens.
     pub identity: Arc<dyn IdentitySource>,
+    /// Where people sign in.
+    pub issuers: Vec<Issuer>,
     /// What policies permit.
     pub authority: Authority,
     /// The recordings.
@@ -136,7 +142,7 @@ impl Control {
 
     /// Serves until it is dropped.
     pub async fn serve(self, ports: Ports) {
-        let Ports { identity, authority, archive, recorder, sessions, tls } = ports;
+        let Ports { identity, issuers, authority, archive, recorder, sessions, tls } = ports;
         let (follower, changed) = Follower::new(self.index.clone(), Arc::clone(&archive));
         let api = Api {
             desk: Arc::clone(&self.desk),
@@ -146,6 +152,13 @@ impl Control {
             index: self.index,
             archive,
             changed,
+            sign_ins: SignIns::new(
+                issuers,
+                &self.url,
+                self.settings.sign_in_lasts,
+                Arc::clone(&self.store),
+                Arc::clone(&self.clock),
+            ),
             audit: Audit::new(recorder, self.clock, self.store),
             max_login_age: self.settings.max_login_age,
         };
