@@ -9,7 +9,7 @@ use crate::clock::unix_micros;
 use crate::gate::Shared;
 use crate::masking::view::Counts;
 use crate::masking::{Field, Masked, View};
-use crate::recording::{Event, Status};
+use crate::recording::{Event, Status, Stream, Text};
 use crate::refusal::Refusal;
 use crate::sessions::EndReason;
 
@@ -67,6 +67,17 @@ impl Permit {
             Some(view) => view.mask(field, value, &mut self.masked),
             None => Masked::clear(value),
         }
+    }
+
+    /// Records bytes of a terminal or of a program's stream, as the client got or sent them.
+    pub fn record_stream(&self, stream: Stream, data: &Masked<'_>) -> Result<(), Refusal> {
+        let data = Text(data.bytes().unwrap_or_default().into());
+        self.session.append(self.session.now(), &Event::Terminal { op: self.op, stream, data })
+    }
+
+    /// Records the size that the client's terminal has from now on.
+    pub fn record_size(&self, columns: u32, rows: u32) -> Result<(), Refusal> {
+        self.session.append(self.session.now(), &Event::Resize { op: self.op, columns, rows })
     }
 
     /// Waits until the session must stop at once, and says why.
