@@ -138,7 +138,7 @@ impl server::Handler for ClientSide {
             return Ok(Auth::Partial {
                 name: Cow::Borrowed("Portcullis"),
                 instructions: Cow::Borrowed("Log in with a token whose audience is this gate."),
-                prompts: Cow::Borrowed(&[(Cow::Borrowed("Token: "), false)]),
+                prompts: Cow::Borrowed(&[(Cow::Borrowed("Token as password: "), false)]),
             });
         };
         let token = response.next().unwrap_or_default();

@@ -2,3 +2,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "scripts of the tests' own")]
 
 mod commands;
+mod conformance;
+mod real;
+mod scripted;
+mod stage;
