@@ -131,8 +131,8 @@ impl Stage {
             .env("O", options)
             .env("D", folder)
             .env("SSHPASS", portcullis_testkit::fakes::TOKEN);
-        let output = tokio::time::timeout(std::time::Duration::from_secs(12), command.output()).await;
-        let output = output.unwrap_or_else(|_| panic!("the client does not end; sshd: {}", self.sshd.log())).unwrap();
+        let output = tokio::time::timeout(std::time::Duration::from_secs(50), command.output()).await;
+        let output = output.expect("the client ends in time").unwrap();
         Ran {
             out: output.stdout,
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
