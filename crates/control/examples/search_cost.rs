@@ -5,10 +5,11 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement for the terminal")]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use portcullis_control::archive::{Archive, ArchiveError, Events, Recorded};
 use portcullis_control::index::{Filter, Follower, Index, OperationFilter};
+use portcullis_core::identity::{Identity, Kind};
 use serde_json::json;
 
 /// How often each question is asked.
@@ -69,17 +70,24 @@ impl Archive for MadeUp {
 }
 
 impl Reading {
-    fn event(&self, at: u64) -> serde_json::Value {
+    fn event(&self) -> serde_json::Value {
         let who = mixed(self.number) % 500;
         if self.next == 1 {
+            let identity = Identity {
+                issuer: "https://id.example.com".into(),
+                subject: format!("user{who}"),
+                kind: Kind::User,
+                groups: vec!["demo:vendors".into()],
+                email: Some(format!("user{who}@example.com")),
+                actors: Vec::new(),
+                token: None,
+                authenticated: None,
+                expires: SystemTime::UNIX_EPOCH,
+            };
             return json!({ "opened": {
                 "session": format!("gate-{:010}", self.number), "protocol": "postgres",
                 "target": one(&TARGETS, mixed(self.number + 7)), "client": "10.0.0.1", "application": "psql",
-                "identity": {
-                    "issuer": "https://id.example.com", "subject": format!("user{who}"), "kind": "user",
-                    "groups": ["demo:vendors"], "email": format!("user{who}@example.com"), "actors": [], "token": null,
-                    "authenticated": null, "expires": { "secs_since_epoch": at, "nanos_since_epoch": 0 },
-                },
+                "identity": identity,
             } });
         }
         let op = (self.next - 2) / 3 + 1;
@@ -124,7 +132,7 @@ impl Events for Reading {
         }
         self.next += 1;
         let at = 1_700_000_000_000_000 + self.number * 60_000_000 + self.next;
-        Some(Ok(Recorded { seq: self.next, at, json: self.event(at).to_string() }))
+        Some(Ok(Recorded { seq: self.next, at, json: self.event().to_string() }))
     }
 
     fn again(&mut self) -> Result<(), ArchiveError> {

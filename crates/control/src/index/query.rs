@@ -18,7 +18,7 @@ const MAX_PAGE: u32 = 200;
 
 /// Hits of a search that are looked at together, and for one page.
 const HITS: i64 = 2_000;
-const MAX_HITS: usize = 100_000;
+const MAX_HITS: usize = 10_000;
 
 /// Which sessions.
 #[derive(Debug, Clone, Default)]
