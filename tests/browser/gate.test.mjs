@@ -10,22 +10,25 @@ const { GATE_PSQL, GATE_PORT, GATE_AUTHORITY, GATE_SSH_PORT, GATE_SSH_KNOWN, GAT
 
 let gate, page;
 before(async () => { gate = await open(); page = await gate.page(); });
-afterEach(() => assert.deepEqual(page.complaints, []));
+afterEach(async (context) => {
+  await page.shot(`end-of-${context.name.replaceAll(/[^a-z]+/g, "-")}`);
+  assert.deepEqual(page.complaints, []);
+});
 after(async () => {
-  for (const child of running) child.kill();
+  for (const child of children) child.kill();
   await gate.close();
 });
 
-const running = new Set();
+const children = new Set();
 
 /** A client, with what it said so far and a promise of its end. */
 function client(program, args, env) {
   const child = spawn(program, args, { env: { ...process.env, ...env } });
-  running.add(child);
+  children.add(child);
   const said = { out: "", err: "" };
   child.stdout.on("data", (text) => { said.out += text; });
   child.stderr.on("data", (text) => { said.err += text; });
-  const ended = new Promise((done) => child.on("close", (code) => { running.delete(child); done({ code, ...said }); }));
+  const ended = new Promise((done) => child.on("close", (code) => { children.delete(child); done({ code, ...said }); }));
   return { said, ended, type: (text) => child.stdin.write(`${text}\n`), close: () => child.stdin.end() };
 }
 
@@ -33,6 +36,16 @@ const psql = (...statements) => client(
   GATE_PSQL, ["-X", "-q", ...(statements.length ? statements.flatMap((one) => ["-c", one]) : ["-f", "-"])],
   { PGHOST: "localhost", PGPORT: GATE_PORT, PGUSER: "vendor", PGDATABASE: "shop", PGPASSWORD: GATE_TOKEN, PGSSLMODE: "verify-full", PGSSLROOTCERT: GATE_AUTHORITY, PGAPPNAME: "psql" },
 );
+
+/** What a look finds at last. */
+async function until(look) {
+  for (let tries = 0; tries < 100; tries++) {
+    const found = await look();
+    if (found) return found;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  throw new Error("nothing was found");
+}
 
 /** Logs in at the issuer's own pages and comes back. */
 async function signIn(name, to = page) {
@@ -97,25 +110,28 @@ test("another is denied with a reason that psql shows", async () => {
 test("a running psql is found, its statements appear as it runs them, and it is ended with a reason", async () => {
   const running = psql();
   running.type("SELECT id AS first_look FROM orders ORDER BY id LIMIT 2;");
+  const id = await until(async () => (await (await page.request.get("/v1/sessions?state=live&q=first_look")).json()).sessions[0]?.id);
   await page.goto("/live");
-  await page.getByRole("link", { name: /gate-/ }).or(page.locator("main a[href^='/sessions/']")).first().waitFor();
+  const row = page.locator(`main a[href^='/sessions/${id}']`).first();
+  await row.waitFor();
   await page.shot("gate-live");
-  await page.locator("main a[href^='/sessions/']").first().click();
+  await row.click();
   await page.getByText("first_look").first().waitFor();
   running.type("DROP TABLE orders;");
   await page.getByText("DROP TABLE orders").first().waitFor();
   running.type("SELECT count(*) AS second_look FROM orders;");
   await page.getByText("second_look").first().waitFor();
+  await page.getByText("DROP TABLE orders").first().click();
   await page.getByText("never-drop").first().waitFor();
   await page.shot("gate-session");
   assert.deepEqual(await page.serious(), []);
   await answer("x", "left open over night");
-  await page.getByText("left open over night").waitFor();
+  await page.locator(".head").getByText("ended", { exact: true }).waitFor();
   running.type("SELECT 1;");
   running.close();
   const ended = await running.ended;
   assert.match(ended.err, /tables stay/);
-  assert.match(ended.err, /revoked|closed the connection|terminat/);
+  assert.match(ended.err, /revoked/);
 });
 
 test("what was done is found again by its words", async () => {
