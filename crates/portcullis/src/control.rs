@@ -15,6 +15,7 @@ use portcullis_runtime::identity::{CodeFlow, OidcConfig, OidcError, ShownToken};
 use portcullis_runtime::server::beside::{Beside, Open, Opening, Shared};
 
 use crate::archive::SpoolArchive;
+use crate::policies::{GatePolicies, GateVitals};
 
 /// Opens the control plane that a configuration asks for.
 pub(crate) fn opening() -> Opening {
@@ -74,7 +75,10 @@ impl Beside for Embedded {
     }
 
     fn serve(self: Box<Self>, gate: Shared) -> BoxFuture<'static, ()> {
+        let labels = Arc::new(gate.labels.clone());
         let authority = Authority::new(gate.policy, gate.labels);
+        let policies = Arc::new(GatePolicies { policies: gate.policies, labels });
+        let vitals = Arc::new(GateVitals(gate.vitals));
         let archive = Arc::new(SpoolArchive(self.recordings));
         let Shared { identity, recorder, sessions, tls, .. } = gate;
         Box::pin(self.control.serve(Ports {
@@ -82,6 +86,8 @@ impl Beside for Embedded {
             issuers: self.issuers,
             authority,
             archive,
+            policies,
+            vitals,
             recorder,
             sessions,
             tls,

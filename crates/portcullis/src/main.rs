@@ -9,6 +9,7 @@ mod commands;
 mod control;
 mod moment;
 mod output;
+mod policies;
 mod protocols;
 mod visible;
 

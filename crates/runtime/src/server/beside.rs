@@ -13,7 +13,9 @@ use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::Acceptor;
 use portcullis_core::vocabulary::Vocabulary;
 
+use super::vitals::Vitals;
 use crate::config::Process;
+use crate::policy::CedarPolicy;
 
 /// Something that runs beside the gate, and answers what the gate asks.
 pub trait Beside: Send {
@@ -33,6 +35,10 @@ pub struct Shared {
     pub identity: Arc<dyn IdentitySource>,
     /// The policies of now.
     pub policy: Arc<dyn Policy>,
+    /// The same, for people to read and try.
+    pub policies: Arc<CedarPolicy>,
+    /// How the gate and its targets are.
+    pub vitals: Arc<Vitals>,
     /// The labels of each target, by its name.
     pub labels: HashMap<String, Vec<(String, String)>>,
     /// Records what is done beside the gate; it never lets anything pass that it could not write.

@@ -21,7 +21,9 @@ use super::beside::Shared;
 use super::journal::Journal;
 use super::listener::Listener;
 use super::plan::{Plan, Planned};
+use super::vitals::Vitals;
 use super::{RunError, adapters};
+use crate::policy::CedarPolicy;
 use crate::recording::TargetRecording;
 use crate::telemetry::{Admin, Health, MeteredIdentity, MeteredPolicy, MeteredRecorder, Metrics};
 
@@ -51,6 +53,8 @@ impl Bound {
             None => None,
         };
         let journal = open_journal(process.recording, Arc::clone(&metrics)).await?;
+        let (issuers, policies) = (Arc::clone(&adapters.identity), Arc::clone(&adapters.policy));
+        let vitals = Arc::new(Vitals::new(Arc::clone(&policies), issuers, journal.health(), &targets));
         let common = Common {
             identity: Arc::new(MeteredIdentity::new(adapters.identity, &metrics)),
             policy: adapters.policy,
@@ -71,7 +75,9 @@ impl Bound {
         let mut at_drain = None;
         if let Some(beside) = beside {
             at_drain = Some(beside.at_drain());
-            background.push(beside.serve(common.shared(labels, &journal)));
+            let watched = Arc::clone(&vitals);
+            background.push(Box::pin(async move { watched.watch().await }));
+            background.push(beside.serve(common.shared(labels, policies, vitals, &journal)));
         }
         let health = Arc::new(Health::default());
         let admin = match process.admin {
@@ -162,12 +168,20 @@ struct Common {
 }
 
 impl Common {
-    fn shared(&self, labels: HashMap<String, Vec<(String, String)>>, journal: &Journal) -> Shared {
+    fn shared(
+        &self,
+        labels: HashMap<String, Vec<(String, String)>>,
+        policies: Arc<CedarPolicy>,
+        vitals: Arc<Vitals>,
+        journal: &Journal,
+    ) -> Shared {
         // Whatever the targets are allowed: no record, no deed.
         let strict = TargetRecording { best_effort: Some(false), ..TargetRecording::default() };
         Shared {
             identity: Arc::clone(&self.identity) as _,
             policy: Arc::clone(&self.policy),
+            policies,
+            vitals,
             labels,
             recorder: journal.recorder(strict),
             sessions: Arc::clone(&self.sessions),
@@ -176,7 +190,7 @@ impl Common {
     }
 
     fn listener(&self, target: Planned, journal: &Journal) -> Listener {
-        let Planned { spec, serving, vocabulary, recording, plaintext_login, listen: _ } = target;
+        let Planned { spec, serving, vocabulary, recording, plaintext_login, listen: _, address: _ } = target;
         let counted = self.metrics.target(spec.protocol, &spec.name, vocabulary);
         let ports = Ports {
             identity: Arc::clone(&self.identity),

@@ -19,6 +19,7 @@ mod listener;
 mod plan;
 mod process;
 pub mod socket;
+pub mod vitals;
 
 use std::path::Path;
 
