@@ -43,6 +43,9 @@ fn main() -> ExitCode {
         Command::Policy { command: PolicyCommand::Explain(explain) } => {
             commands::explain::run(config, &explain, &mut output)
         }
+        Command::Policy { command: PolicyCommand::Replay(replay) } => {
+            commands::policy_replay::run(config, &replay, &mut output)
+        }
         Command::Policy { command: PolicyCommand::Schema } => commands::policy::schema(&mut output),
         Command::Config { command: args::ConfigCommand::Schema } => commands::config::schema(&mut output),
         Command::Completions { shell } => commands::completions::run(shell, &mut output),

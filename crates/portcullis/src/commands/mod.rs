@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod policy;
+pub(crate) mod policy_replay;
 pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod sessions;
