@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite};
 use tokio::sync::broadcast;
 
 use super::session::{Change, Session};
@@ -18,6 +19,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// The most events that are taken in at once.
 const BATCH: usize = 5_000;
+
+/// Operations that are stored by one statement.
+const TOGETHER: usize = 64;
 
 /// The most recordings that are kept open to be read on.
 const MAX_OPEN: usize = 64;
@@ -179,11 +183,14 @@ impl Index {
     async fn keep(&self, session: &Session, changes: &BTreeMap<u64, Change>, complete: bool) -> Result<(), StoreError> {
         let mut write = self.write.begin().await.map_err(failed)?;
         keep_session(&mut write, session, complete).await.map_err(failed)?;
-        for change in changes.values() {
-            // What no id is left for is found in the recording alone.
-            if change.op < 1 << OPERATION_BITS {
-                keep_change(&mut write, session.number, change).await.map_err(failed)?;
-            }
+        // What no id is left for is found in the recording alone.
+        let kept = changes.values().filter(|change| change.op < 1 << OPERATION_BITS);
+        let (new, known): (Vec<&Change>, Vec<&Change>) = kept.partition(|change| change.new.is_some());
+        for some in new.chunks(TOGETHER) {
+            keep_new(&mut write, session.number, some).await.map_err(failed)?;
+        }
+        for change in known {
+            keep_change(&mut write, session.number, change).await.map_err(failed)?;
         }
         write.commit().await.map_err(failed)
     }
@@ -226,35 +233,37 @@ async fn keep_session(to: &mut SqliteConnection, session: &Session, complete: bo
     .map(drop)
 }
 
-async fn keep_change(to: &mut SqliteConnection, number: u64, change: &Change) -> Result<(), sqlx::Error> {
-    let id = signed(number << OPERATION_BITS | change.op);
-    if let Some((at, kind, statement)) = &change.new {
-        // Most of what one batch brings is whole.
+/// The id of an operation in the index.
+fn id(number: u64, op: u64) -> i64 {
+    signed(number << OPERATION_BITS | op)
+}
+
+/// Stores operations that are new, with all that one batch brings of them: most are whole.
+async fn keep_new(to: &mut SqliteConnection, number: u64, changes: &[&Change]) -> Result<(), sqlx::Error> {
+    let whole = changes.iter().filter_map(|change| Some((id(number, change.op), *change, change.new.as_ref()?)));
+    let mut insert = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO operations (id, at, kind, statement, decision, policies, status, rows, micros, masked) ",
+    );
+    insert.push_values(whole.clone(), |mut row, (id, change, (at, kind, statement))| {
         let (decision, policies) = change.decision.clone().unwrap_or_default();
         let ended = change.outcome.clone().unwrap_or_default();
-        sqlx::query(
-            "INSERT INTO operations (id, at, kind, statement, decision, policies, status, rows, micros, masked) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(id)
-        .bind(signed(*at))
-        .bind(kind)
-        .bind(statement)
-        .bind(decision)
-        .bind(serde_json::to_string(&policies).unwrap_or_default())
-        .bind(change.outcome.as_ref().map(|ended| ended.status))
-        .bind(signed(ended.rows))
-        .bind(signed(ended.micros))
-        .bind(serde_json::to_string(&ended.masked).unwrap_or_default())
-        .execute(&mut *to)
-        .await?;
-        sqlx::query("INSERT INTO searched (rowid, statement) VALUES (?, ?)")
-            .bind(id)
-            .bind(statement)
-            .execute(&mut *to)
-            .await?;
-        return Ok(());
-    }
+        row.push_bind(id).push_bind(signed(*at)).push_bind(kind).push_bind(statement).push_bind(decision);
+        row.push_bind(serde_json::to_string(&policies).unwrap_or_default());
+        row.push_bind(change.outcome.as_ref().map(|ended| ended.status));
+        row.push_bind(signed(ended.rows)).push_bind(signed(ended.micros));
+        row.push_bind(serde_json::to_string(&ended.masked).unwrap_or_default());
+    });
+    insert.build().execute(&mut *to).await?;
+    let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO searched (rowid, statement) ");
+    insert.push_values(whole, |mut row, (id, _, (_, _, statement))| {
+        row.push_bind(id).push_bind(statement);
+    });
+    insert.build().execute(to).await.map(drop)
+}
+
+/// Stores what is new of an operation that is known.
+async fn keep_change(to: &mut SqliteConnection, number: u64, change: &Change) -> Result<(), sqlx::Error> {
+    let id = id(number, change.op);
     if let Some((decision, policies)) = &change.decision {
         sqlx::query("UPDATE operations SET decision = ?, policies = ? WHERE id = ?")
             .bind(decision)
