@@ -13,6 +13,7 @@ use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::Acceptor;
 use portcullis_core::vocabulary::Vocabulary;
 
+use super::doors::Doors;
 use crate::config::Process;
 
 /// Something that runs beside the gate, and answers what the gate asks.
@@ -35,6 +36,8 @@ pub struct Shared {
     pub policy: Arc<dyn Policy>,
     /// The labels of each target, by its name.
     pub labels: HashMap<String, Vec<(String, String)>>,
+    /// The doors through which clients that come beside the gate get in to its targets.
+    pub doors: Doors,
     /// Records what is done beside the gate; it never lets anything pass that it could not write.
     pub recorder: Arc<dyn Recorder>,
     /// The live sessions.

@@ -18,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::admission::Admission;
 use super::beside::Shared;
+use super::doors::{Carpenter, Doors};
 use super::journal::Journal;
-use super::listener::Listener;
+use super::listener::{Entrance, Listener};
 use super::plan::{Plan, Planned};
 use super::{RunError, adapters};
 use crate::recording::TargetRecording;
@@ -32,7 +33,7 @@ const GOODBYE: Duration = Duration::from_secs(5);
 
 /// A gate whose ports are bound.
 pub struct Bound {
-    targets: Vec<(Arc<Listener>, TcpListener)>,
+    targets: Vec<(Arc<Listener>, Entrance)>,
     admin: Option<Admin>,
     health: Arc<Health>,
     sessions: Arc<Sessions>,
@@ -62,16 +63,18 @@ impl Bound {
             metrics,
         };
         let labels = targets.iter().map(|target| (target.spec.name.clone(), target.spec.labels.clone())).collect();
+        let mut doors = Carpenter::new(Arc::clone(&common.admission));
         let mut listeners = Vec::new();
         for target in targets {
             let socket = bind(&target.spec.name, target.listen).await?;
-            listeners.push((Arc::new(common.listener(target, &journal)), socket));
+            let entrance = Entrance { socket, visitors: doors.add(&target.spec.name) };
+            listeners.push((Arc::new(common.listener(target, &journal)), entrance));
         }
         let mut background = adapters.background;
         let mut at_drain = None;
         if let Some(beside) = beside {
             at_drain = Some(beside.at_drain());
-            background.push(beside.serve(common.shared(labels, &journal)));
+            background.push(beside.serve(common.shared(labels, doors.done(), &journal)));
         }
         let health = Arc::new(Health::default());
         let admin = match process.admin {
@@ -93,7 +96,7 @@ impl Bound {
     pub fn addresses(&self) -> Vec<(&str, SocketAddr)> {
         self.targets
             .iter()
-            .filter_map(|(listener, socket)| Some((listener.spec.name.as_str(), socket.local_addr().ok()?)))
+            .filter_map(|(listener, entrance)| Some((listener.spec.name.as_str(), entrance.socket.local_addr().ok()?)))
             .collect()
     }
 
@@ -121,12 +124,12 @@ impl Bound {
         self.health.set_ready(true);
         let accepting = CancellationToken::new();
         let mut listeners = JoinSet::new();
-        for (listener, socket) in self.targets {
-            if let Ok(address) = socket.local_addr() {
+        for (listener, entrance) in self.targets {
+            if let Ok(address) = entrance.socket.local_addr() {
                 let spec = &listener.spec;
                 tracing::info!(target = %spec.name, protocol = spec.protocol, %address, "listening");
             }
-            listeners.spawn(listener.accept(socket, accepting.clone()));
+            listeners.spawn(listener.accept(entrance, accepting.clone()));
         }
         stop.await;
         self.health.set_ready(false);
@@ -162,13 +165,14 @@ struct Common {
 }
 
 impl Common {
-    fn shared(&self, labels: HashMap<String, Vec<(String, String)>>, journal: &Journal) -> Shared {
+    fn shared(&self, labels: HashMap<String, Vec<(String, String)>>, doors: Doors, journal: &Journal) -> Shared {
         // Whatever the targets are allowed: no record, no deed.
         let strict = TargetRecording { best_effort: Some(false), ..TargetRecording::default() };
         Shared {
             identity: Arc::clone(&self.identity) as _,
             policy: Arc::clone(&self.policy),
             labels,
+            doors,
             recorder: journal.recorder(strict),
             sessions: Arc::clone(&self.sessions),
             tls: self.tls.clone(),
