@@ -15,6 +15,7 @@ mod http;
 pub mod index;
 pub mod page;
 pub mod store;
+pub mod tunnel;
 pub mod vocabulary;
 
 use std::net::SocketAddr;
@@ -39,6 +40,7 @@ use crate::desk::Desk;
 use crate::http::Listener;
 use crate::index::{Follower, Index};
 use crate::store::{Sqlite, StoreError};
+use crate::tunnel::{Doors, Places};
 
 /// How often what is over is ended.
 const TICK: Duration = Duration::from_secs(1);
@@ -84,6 +86,8 @@ pub struct Ports {
     pub recorder: Arc<dyn Recorder>,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
+    /// The ways in to the targets.
+    pub doors: Arc<dyn Doors>,
     /// The gate's own certificate, where it has one.
     pub tls: Option<Arc<dyn Acceptor>>,
 }
@@ -136,12 +140,14 @@ impl Control {
 
     /// Serves until it is dropped.
     pub async fn serve(self, ports: Ports) {
-        let Ports { identity, authority, archive, recorder, sessions, tls } = ports;
+        let Ports { identity, authority, archive, recorder, sessions, doors, tls } = ports;
         let (follower, changed) = Follower::new(self.index.clone(), Arc::clone(&archive));
         let api = Api {
             desk: Arc::clone(&self.desk),
             identity,
             sessions,
+            doors,
+            tunnels: Places::default(),
             authority,
             index: self.index,
             archive,

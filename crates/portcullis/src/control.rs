@@ -12,6 +12,7 @@ use portcullis_runtime::config::Process;
 use portcullis_runtime::server::beside::{Beside, Open, Opening, Shared};
 
 use crate::archive::SpoolArchive;
+use crate::doors::GateDoors;
 
 /// Opens the control plane that a configuration asks for.
 pub(crate) fn opening() -> Opening {
@@ -50,7 +51,8 @@ impl Beside for Embedded {
     fn serve(self: Box<Self>, gate: Shared) -> BoxFuture<'static, ()> {
         let authority = Authority::new(gate.policy, gate.labels);
         let archive = Arc::new(SpoolArchive(self.recordings));
-        let Shared { identity, recorder, sessions, tls, .. } = gate;
-        Box::pin(self.control.serve(Ports { identity, authority, archive, recorder, sessions, tls }))
+        let Shared { identity, recorder, sessions, doors, tls, .. } = gate;
+        let doors = Arc::new(GateDoors(doors));
+        Box::pin(self.control.serve(Ports { identity, authority, archive, recorder, sessions, doors, tls }))
     }
 }

@@ -7,6 +7,7 @@ mod args;
 mod client;
 mod commands;
 mod control;
+mod doors;
 mod moment;
 mod output;
 mod protocols;

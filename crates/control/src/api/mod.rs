@@ -10,6 +10,7 @@ mod live;
 mod me;
 pub mod routes;
 mod sessions;
+mod tunnel;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::audit::Audit;
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::index::Index;
+use crate::tunnel::{Doors, Places};
 
 /// How far the clocks of issuers may be ahead.
 const LEEWAY: Duration = Duration::from_secs(60);
@@ -52,6 +54,10 @@ pub struct Api {
     pub audit: Audit,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
+    /// The ways in to the targets.
+    pub doors: Arc<dyn Doors>,
+    /// The tunnels that may be open.
+    pub(crate) tunnels: Places,
     /// The oldest login that may answer.
     pub max_login_age: Duration,
 }

@@ -4,6 +4,7 @@
 mod archive;
 mod audit;
 mod sessions;
+mod tunnel;
 mod walk;
 
 use std::collections::HashMap;
@@ -125,6 +126,7 @@ impl Plane {
             archive: Arc::clone(&archive) as _,
             recorder: Arc::clone(&recorder) as _,
             sessions: Arc::clone(&sessions),
+            doors: Arc::new(tunnel::Shop),
             tls: None,
         }));
         install_provider();
