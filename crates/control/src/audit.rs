@@ -20,6 +20,9 @@ use crate::vocabulary::{PLANE, VOCABULARY};
 /// Answers an ask. Being one of its approvers is what permits it, so policies do not know the word.
 pub const ASKS_ANSWER: Action = Action::new("control:asks:answer");
 
+/// Signs in to the page. Whom an issuer of the gate's own proves may, and sees what policies permit.
+pub const SIGN_IN: Action = Action::new("control:sign-in");
+
 /// What is written as the reason where no policy had to permit it.
 const THEIRS: &str = "it is for them";
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use portcullis_core::approval;
 use portcullis_core::clock::{Clock, unix_micros};
 use portcullis_core::policy::Decision;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::ask::{Answer, Ask, Person, State, Terms, Unanswerable};
 use crate::store::{Store, StoreError};
@@ -16,6 +16,9 @@ use crate::store::{Store, StoreError};
 /// The most asks that may be open at a time, and of those by one requester.
 const MAX_OPEN: usize = 10_000;
 const MAX_OWN: usize = 100;
+
+/// Changes that a listener may be behind.
+const MAX_TOLD: usize = 1_024;
 
 /// The longest statement that is asked about with its values, in bytes: a human has to read it.
 const MAX_READ: usize = 64 << 10;
@@ -46,6 +49,8 @@ pub struct Desk {
     turn: tokio::sync::Mutex<()>,
     /// Somebody has left.
     left: Notify,
+    /// Tells the ids of asks that are made or change.
+    told: broadcast::Sender<String>,
 }
 
 #[derive(Default)]
@@ -93,6 +98,7 @@ impl Desk {
             open: Mutex::new(open),
             turn: tokio::sync::Mutex::default(),
             left: Notify::new(),
+            told: broadcast::Sender::new(MAX_TOLD),
         }))
     }
 
@@ -210,6 +216,11 @@ impl Desk {
         Ok(())
     }
 
+    /// Hears the ids of asks that are made or change, from now on.
+    pub(crate) fn hear(&self) -> broadcast::Receiver<String> {
+        self.told.subscribe()
+    }
+
     /// Waits until somebody has left.
     pub(crate) async fn someone_left(&self) {
         self.left.notified().await;
@@ -240,6 +251,8 @@ impl Desk {
     /// Stores an ask, then lets everybody know. Only whoever has the turn may call it.
     async fn keep(&self, ask: Ask) -> Result<(), StoreError> {
         self.store.put(&ask).await?;
+        // Nobody listening is no failure.
+        let _ = self.told.send(ask.id.clone());
         let mut open = self.lock();
         let Some(entry) = open.asks.get_mut(&ask.id) else { return Ok(()) };
         let (id, state) = (ask.id.clone(), ask.state);

@@ -14,6 +14,7 @@ pub mod desk;
 mod http;
 pub mod index;
 pub mod page;
+pub mod sign_in;
 pub mod store;
 pub mod tunnel;
 pub mod vocabulary;
@@ -39,6 +40,7 @@ use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::http::Listener;
 use crate::index::{Follower, Index};
+use crate::sign_in::{Issuer, SignIns};
 use crate::store::{Sqlite, StoreError};
 use crate::tunnel::{Doors, Places};
 
@@ -56,6 +58,8 @@ pub struct Settings {
     pub database: PathBuf,
     /// The oldest login that may answer an ask.
     pub max_login_age: Duration,
+    /// How long somebody who signed in to the page is.
+    pub sign_in_lasts: Duration,
 }
 
 /// Why a control plane does not start.
@@ -78,6 +82,8 @@ pub enum ControlError {
 pub struct Ports {
     /// Who verifies tokens.
     pub identity: Arc<dyn IdentitySource>,
+    /// Where people sign in.
+    pub issuers: Vec<Issuer>,
     /// What policies permit.
     pub authority: Authority,
     /// The recordings.
@@ -140,7 +146,7 @@ impl Control {
 
     /// Serves until it is dropped.
     pub async fn serve(self, ports: Ports) {
-        let Ports { identity, authority, archive, recorder, sessions, doors, tls } = ports;
+        let Ports { identity, issuers, authority, archive, recorder, sessions, doors, tls } = ports;
         let (follower, changed) = Follower::new(self.index.clone(), Arc::clone(&archive));
         let api = Api {
             desk: Arc::clone(&self.desk),
@@ -152,6 +158,13 @@ impl Control {
             index: self.index,
             archive,
             changed,
+            sign_ins: SignIns::new(
+                issuers,
+                &self.url,
+                self.settings.sign_in_lasts,
+                Arc::clone(&self.store),
+                Arc::clone(&self.clock),
+            ),
             audit: Audit::new(recorder, self.clock, self.store),
             max_login_age: self.settings.max_login_age,
         };

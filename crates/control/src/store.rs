@@ -1,6 +1,7 @@
 //! Where asks are kept, so that a restart loses none of them and none of their answers.
 
 mod audit;
+mod sign_ins;
 mod sqlite;
 
 use portcullis_core::BoxFuture;

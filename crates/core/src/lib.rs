@@ -18,6 +18,7 @@ pub mod recording;
 pub mod refusal;
 pub mod secret;
 pub mod sessions;
+pub mod sign_in;
 pub mod stream;
 pub mod vocabulary;
 

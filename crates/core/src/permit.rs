@@ -10,7 +10,7 @@ use crate::clock::unix_micros;
 use crate::gate::Shared;
 use crate::masking::view::Counts;
 use crate::masking::{Field, Masked, View};
-use crate::recording::{Column, Event, Status, Text};
+use crate::recording::{Column, Event, Status, Stream, Text};
 use crate::refusal::Refusal;
 use crate::sessions::EndReason;
 
@@ -145,6 +145,17 @@ impl Permit {
         self.results.waiting = 0;
         let rows = std::mem::take(&mut self.results.rows);
         self.session.append(self.session.now(), &Event::Rows { op: self.op, rows })
+    }
+
+    /// Records bytes of a terminal or of a program's stream, as the client got or sent them.
+    pub fn record_stream(&self, stream: Stream, data: &Masked<'_>) -> Result<(), Refusal> {
+        let data = Text(data.bytes().unwrap_or_default().into());
+        self.session.append(self.session.now(), &Event::Terminal { op: self.op, stream, data })
+    }
+
+    /// Records the size that the client's terminal has from now on.
+    pub fn record_size(&self, columns: u32, rows: u32) -> Result<(), Refusal> {
+        self.session.append(self.session.now(), &Event::Resize { op: self.op, columns, rows })
     }
 
     /// Waits until the session must stop at once, and says why.

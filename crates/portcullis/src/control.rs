@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use portcullis_control::authority::Authority;
+use portcullis_control::sign_in::{CommandLine, Issuer, ShownAs};
 use portcullis_control::vocabulary::VOCABULARY;
 use portcullis_control::{Control, Ports, Settings};
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::Approvals;
+use portcullis_core::clock::SystemClock;
 use portcullis_runtime::config::Process;
+use portcullis_runtime::identity::{CodeFlow, OidcConfig, OidcError, ShownToken};
 use portcullis_runtime::server::beside::{Beside, Open, Opening, Shared};
 
 use crate::archive::SpoolArchive;
@@ -22,19 +25,42 @@ pub(crate) fn opening() -> Opening {
             url: control.url.clone(),
             database: control.database.clone(),
             max_login_age: control.max_login_age,
+            sign_in_lasts: control.sign_in_lasts,
         });
         let (tls, recordings) = (process.tls.is_some(), process.recording.dir.clone());
+        let issuers: Result<Vec<_>, _> = process.identity.oidc.iter().map(issuer).collect();
         Box::pin(async move {
             let Some(settings) = settings else { return Ok(None) };
+            let issuers = issuers.map_err(|why| why.to_string())?;
             let control = Control::open(settings, tls).await.map_err(|why| why.to_string())?;
-            Ok(Some(Box::new(Embedded { control, recordings }) as Box<dyn Beside>))
+            Ok(Some(Box::new(Embedded { control, issuers, recordings }) as Box<dyn Beside>))
         })
     });
     Opening { vocabulary: VOCABULARY, open }
 }
 
+/// An issuer as the control plane knows it.
+fn issuer(config: &OidcConfig) -> Result<Issuer, OidcError> {
+    let page = CodeFlow::new(config, Arc::new(SystemClock))?;
+    let command_line = config.command_line.as_ref().map(|own| CommandLine {
+        client_id: own.client_id.clone(),
+        scope: own.scope.clone(),
+        token: match own.token {
+            ShownToken::Id => ShownAs::Id,
+            ShownToken::Access => ShownAs::Access,
+        },
+    });
+    Ok(Issuer {
+        name: config.name.clone(),
+        url: config.issuer.clone(),
+        page: page.map(|page| Arc::new(page) as _),
+        command_line,
+    })
+}
+
 struct Embedded {
     control: Control,
+    issuers: Vec<Issuer>,
     recordings: PathBuf,
 }
 
@@ -52,7 +78,15 @@ impl Beside for Embedded {
         let authority = Authority::new(gate.policy, gate.labels);
         let archive = Arc::new(SpoolArchive(self.recordings));
         let Shared { identity, recorder, sessions, doors, tls, .. } = gate;
-        let doors = Arc::new(GateDoors(doors));
-        Box::pin(self.control.serve(Ports { identity, authority, archive, recorder, sessions, doors, tls }))
+        Box::pin(self.control.serve(Ports {
+            identity,
+            issuers: self.issuers,
+            authority,
+            archive,
+            recorder,
+            sessions,
+            doors: Arc::new(GateDoors(doors)),
+            tls,
+        }))
     }
 }

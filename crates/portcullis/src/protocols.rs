@@ -9,6 +9,8 @@ pub(crate) fn all() -> Vec<Kind> {
     vec![
         #[cfg(feature = "postgres")]
         Kind::of::<portcullis_postgres::Postgres>(),
+        #[cfg(feature = "ssh")]
+        Kind::of::<portcullis_ssh::Ssh>(),
     ]
 }
 

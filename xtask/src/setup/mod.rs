@@ -39,6 +39,8 @@ pub(crate) enum Part {
     Demo,
     /// PostgreSQL 15 (Debian) and 18 (PyPI), with their clients.
     Postgres,
+    /// OpenSSH's server and clients, sshpass, rsync and git (Debian).
+    Ssh,
     /// Client drivers: Python, Node.js, Go and Java.
     Drivers,
     /// psql 18 with the OAuth device flow, from Debian unstable, in a folder of its own.
@@ -78,6 +80,14 @@ fn debian_packages(part: Part) -> Vec<Need> {
             let python = [Need::program("python3", "python3"), Need::python_module("ensurepip", "python3-venv")];
             postgres_15().into_iter().chain(python).collect()
         }
+        Part::Ssh => vec![
+            Need::file("/usr/sbin/sshd", "openssh-server"),
+            Need::program("ssh", "openssh-client"),
+            Need::program("sshpass", "sshpass"),
+            Need::program("rsync", "rsync"),
+            Need::program("git", "git"),
+            Need::program("script", "bsdutils"),
+        ],
         Part::Drivers => vec![
             Need::program("python3", "python3"),
             Need::python_module("ensurepip", "python3-venv"),
@@ -102,7 +112,7 @@ fn postgres_15() -> Vec<Need> {
 
 fn install(part: Part) -> anyhow::Result<()> {
     match part {
-        Part::Build | Part::Demo | Part::Bench | Part::Fuzz => Ok(()),
+        Part::Build | Part::Demo | Part::Ssh | Part::Bench | Part::Fuzz => Ok(()),
         Part::Postgres => postgres::ensure(),
         Part::Drivers => drivers::ensure(),
         Part::Oauth => suite::ensure_psql_with_oauth(),

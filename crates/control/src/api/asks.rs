@@ -73,17 +73,6 @@ pub(super) async fn list(
     Ok(Json(Listed { asks: asks.into_iter().map(Shown::from).collect() }))
 }
 
-/// What the link that waiting clients are shown leads to: it says nothing of any ask, for nobody has
-/// shown who they are yet.
-pub(super) async fn how_to_answer(Path(id): Path<String>) -> String {
-    let id: String = id.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
-    format!(
-        "Somebody waits for a human's answer. With a token of your identity provider in PORTCULLIS_TOKEN and\n\
-         this address in PORTCULLIS_CONTROL:\n\n    portcullis show {id}\n    \
-         portcullis approve {id} --reason '...'\n    portcullis deny {id} --reason '...'\n"
-    )
-}
-
 pub(super) async fn show(
     Shared(api): Shared<Api>,
     who: Caller,

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use portcullis_core::identity::{Identity, IdentityError, Proof};
 use portcullis_core::policy::Ruling;
 use portcullis_core::secret::Secret;
@@ -17,11 +17,21 @@ use super::{Api, Failure, LEEWAY};
 use crate::ask::{Ask, Person, Unanswerable};
 use crate::desk::DeskError;
 use crate::http::Peer;
+use crate::sign_in::Cookie;
 use crate::vocabulary::PLANE;
+
+/// The cookie of somebody who signed in. The prefix makes browsers refuse it from any other host or without
+/// TLS.
+pub(super) const PAGE_COOKIE: &str = "__Host-portcullis";
+
+/// What the page sends along with every change.
+const CSRF: &str = "x-portcullis-csrf";
 
 /// Whoever makes the request, proven.
 pub(super) struct Caller {
     pub(super) identity: Identity,
+    /// What stands for them, where they signed in.
+    pub(super) cookie: Option<Cookie>,
     address: IpAddr,
     asked: Asked,
 }
@@ -32,14 +42,66 @@ impl FromRequestParts<Api> for Caller {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Failure> {
         let unguarded = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "unguarded", "the route has no guard");
         let asked = parts.extensions.get::<Asked>().cloned().ok_or_else(unguarded)?;
-        let address = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
-        let identity = proven(api, parts).await?;
+        let address = Whence::of(parts).0;
+        let (identity, cookie) = proven(api, parts).await?;
         asked.proven();
-        Ok(Self { identity, address, asked })
+        Ok(Self { identity, cookie, address, asked })
     }
 }
 
-async fn proven(api: &Api, parts: &Parts) -> Result<Identity, Failure> {
+/// Where a request came from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whence(pub(super) IpAddr);
+
+impl Whence {
+    fn of(parts: &Parts) -> Self {
+        Self(parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Whence {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(parts))
+    }
+}
+
+/// The value of a cookie; `None` where it is not there, or more than once (RFC 6265 §5.4).
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lists = headers.get_all(header::COOKIE).iter().filter_map(|list| list.to_str().ok());
+    let pairs = lists.flat_map(|list| list.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(named, _)| *named == name).map(|(_, value)| value);
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// Whoever is proven by a token, else by the cookie of a sign-in.
+async fn proven(api: &Api, parts: &Parts) -> Result<(Identity, Option<Cookie>), Failure> {
+    if parts.headers.contains_key(header::AUTHORIZATION) {
+        return Ok((by_token(api, parts).await?, None));
+    }
+    let refused = |code, message: &str| Failure::new(StatusCode::UNAUTHORIZED, code, message);
+    let shown = cookie(&parts.headers, PAGE_COOKIE).map(Cookie::shown);
+    let shown = shown.ok_or_else(|| refused("no-token", "sign in, or show a bearer token"))?;
+    let identity = api.sign_ins.who(&shown).await?;
+    let identity = identity.ok_or_else(|| refused("signed-out", "you are not signed in any more; sign in again"))?;
+    if !parts.method.is_safe() && !is_of_page(api, &shown, &parts.headers) {
+        let message = "this request was not made by the gate's own page";
+        return Err(Failure::new(StatusCode::FORBIDDEN, "not-of-page", message));
+    }
+    Ok((identity, Some(shown)))
+}
+
+/// Whether a change comes from the page itself: it knows the word that only the page was told, and the browser
+/// says nothing else about where it comes from.
+fn is_of_page(api: &Api, cookie: &Cookie, headers: &HeaderMap) -> bool {
+    let said = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    said(CSRF).is_some_and(|csrf| cookie.is_of_page(csrf))
+        && said("sec-fetch-site").is_none_or(|site| site == "same-origin")
+        && said("origin").is_none_or(|origin| origin == api.sign_ins.origin())
+}
+
+async fn by_token(api: &Api, parts: &Parts) -> Result<Identity, Failure> {
     let refused = |code, message: &str| Failure::new(StatusCode::UNAUTHORIZED, code, message);
     let mut told = parts.headers.get_all(header::AUTHORIZATION).iter();
     let told = told.next().filter(|_| told.next().is_none()).and_then(|value| value.to_str().ok());

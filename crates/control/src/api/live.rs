@@ -14,10 +14,12 @@ use futures::Stream;
 use futures::stream::unfold;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::asks::Shown;
 use super::caller::Caller;
 use super::sessions::{Range, ShownEvent, found};
 use super::{Api, Failure};
 use crate::archive::{Archive, Events, Recorded};
+use crate::vocabulary::ASKS_READ;
 
 /// How often a connection on which nothing happens says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -52,6 +54,27 @@ pub(super) async fn sessions(Shared(api): Shared<Api>, who: Caller) -> Result<Ss
         }
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+/// Asks that the caller may see, whenever one is made or changes. Whoever falls behind is told to list them anew.
+pub(super) async fn asks(Shared(api): Shared<Api>, who: Caller) -> Sse<impl Stream<Item = Said>> {
+    let heard = api.desk.hear();
+    let stream = unfold((api, who, heard), |(api, who, mut heard)| async move {
+        loop {
+            let event = match heard.recv().await {
+                Ok(id) => match api.desk.show(&|ask| who.sees(&api, ask, ASKS_READ), &id).await {
+                    Ok(ask) => Event::default().event("ask").json_data(Shown::from(ask)).ok(),
+                    Err(_) => None,
+                },
+                Err(RecvError::Lagged(_)) => Some(Event::default().event("behind").data("list the asks anew")),
+                Err(RecvError::Closed) => return None,
+            };
+            if let Some(event) = event {
+                return Some((Ok(event), (api, who, heard)));
+            }
+        }
+    });
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT))
 }
 
 /// Where a reader of one session is.

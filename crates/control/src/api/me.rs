@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Api;
 use super::caller::Caller;
 use crate::ask::rfc3339;
+use crate::sign_in::Cookie;
 use crate::vocabulary::{PLANE, VOCABULARY};
 
 /// The caller.
@@ -27,6 +28,8 @@ pub struct Me {
     pub groups: Vec<String>,
     /// When what proves them is over (RFC 3339).
     pub expires_at: String,
+    /// What a page has to send along with every change; `null` for whoever shows a token.
+    pub csrf: Option<String>,
     /// What the policies permit them in the control plane as a whole. More may be permitted about
     /// single targets.
     pub may: Vec<String>,
@@ -47,6 +50,7 @@ pub(super) async fn me(Shared(api): Shared<Api>, who: Caller) -> Json<Me> {
         kind: kind.to_owned(),
         groups: identity.groups.clone(),
         expires_at: rfc3339(portcullis_core::clock::unix_micros(identity.expires)),
+        csrf: who.cookie.as_ref().map(Cookie::csrf),
         may: actions.filter(|action| who.may(&api, *action, PLANE)).map(|action| action.name().to_owned()).collect(),
     })
 }

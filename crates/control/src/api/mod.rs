@@ -1,5 +1,5 @@
 //! The API through which humans look and answer: JSON over HTTP, each request with a bearer token of the
-//! gate's own issuers. Whoever is not proven sees nothing; whoever is sees the asks that they made or
+//! gate's own issuers, or with the cookie of somebody who signed in with one. Whoever is not proven sees nothing; whoever is sees the asks that they made or
 //! may answer, and what the policies permit them.
 
 mod asks;
@@ -10,6 +10,7 @@ mod live;
 mod me;
 pub mod routes;
 mod sessions;
+mod sign_in;
 mod tunnel;
 
 use std::sync::Arc;
@@ -25,11 +26,13 @@ pub use self::audit::AuditList;
 pub use self::failure::Failure;
 pub use self::me::Me;
 pub use self::sessions::{Ended, Ends, EventList, OperationList, SessionList, ShownEvent};
+pub use self::sign_in::{Issuers, ShownIssuer};
 use crate::archive::Archive;
 use crate::audit::Audit;
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::index::Index;
+use crate::sign_in::SignIns;
 use crate::tunnel::{Doors, Places};
 
 /// How far the clocks of issuers may be ahead.
@@ -42,6 +45,8 @@ pub struct Api {
     pub desk: Arc<Desk>,
     /// Who verifies tokens.
     pub identity: Arc<dyn IdentitySource>,
+    /// Who is signed in to the page.
+    pub sign_ins: SignIns,
     /// What policies permit.
     pub authority: Authority,
     /// All sessions that were recorded.

@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State as Shared};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use portcullis_core::vocabulary::Action;
 
-use super::{Api, Failure, asks, audit, live, me, sessions, tunnel};
-use crate::vocabulary as may;
+use super::{Api, Failure, asks, audit, live, me, sessions, sign_in, tunnel};
+use crate::{page, vocabulary as may};
 
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 16 << 10;
@@ -48,9 +48,13 @@ pub fn table() -> Vec<Route> {
     let read = |path, needs, does| Route { method: Method::GET, path, needs, does };
     let change = |path, needs, does| Route { method: Method::POST, path, needs, does };
     vec![
-        read("/asks/{id}", Needs::Nothing, get(asks::how_to_answer)),
+        read("/v1/issuers", Needs::Nothing, get(sign_in::issuers)),
+        read("/login", Needs::Nothing, get(sign_in::begin)),
+        read("/login/callback", Needs::Nothing, get(sign_in::finish)),
+        change("/logout", Needs::Identity, post(sign_in::out)),
         read("/v1/me", Needs::Identity, get(me::me)),
         read("/v1/asks", Needs::Identity, get(asks::list)),
+        read("/v1/asks/live", Needs::Identity, get(live::asks)),
         read("/v1/asks/{id}", Needs::Identity, get(asks::show)),
         change("/v1/asks/{id}/approve", Needs::Identity, post(asks::approve)),
         change("/v1/asks/{id}/deny", Needs::Identity, post(asks::deny)),
@@ -70,13 +74,14 @@ pub fn table() -> Vec<Route> {
 
 /// Makes the router.
 pub(super) fn router(api: Api) -> Router {
-    let mut router = Router::new();
+    let mut router = page::routes();
     for Route { path, needs, does, .. } in table() {
         router = router.route(path, does.route_layer(from_fn_with_state(needs, guard)));
     }
     router
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "no-such-route", "there is nothing here") })
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(api.clone(), harmless))
         .with_state(api)
 }
 
@@ -122,6 +127,35 @@ async fn guard(Shared(needs): Shared<Needs>, mut request: Request, next: Next) -
         return Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "unguarded", message).into_response();
     }
     response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What every answer says to browsers, unless the page's own files say more: run nothing, be framed by nobody,
+/// be read by no other origin.
+const HARMLESS: [(HeaderName, &str); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+];
+
+/// Once seen over TLS, never without it again for so long (RFC 6797). Loopback is shared with whatever else
+/// a developer runs there, so it is left alone.
+const ALWAYS_TLS: &str = "max-age=31536000";
+
+async fn harmless(Shared(api): Shared<Api>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in HARMLESS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if api.sign_ins.is_always_tls() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ALWAYS_TLS));
+    }
     response
 }
 

@@ -285,6 +285,7 @@ async fn revoke(api: &Api, who: &Caller, what: &Revocation) -> Result<usize, Fai
     let sessions = api.sessions.revoke(what);
     if let Revocation::Identity { issuer, subject } = what {
         api.desk.revoke_all(issuer, subject, &who.person()).await?;
+        api.sign_ins.end_all_of(issuer, subject).await?;
     }
     Ok(sessions)
 }

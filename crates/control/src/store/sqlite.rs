@@ -38,6 +38,18 @@ CREATE TABLE audit (
     outcome TEXT
 ) STRICT;
 ",
+    "
+CREATE TABLE sign_ins (
+    hash BLOB PRIMARY KEY,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    authenticated INTEGER,
+    at INTEGER NOT NULL,
+    ends INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sign_ins_of ON sign_ins (issuer, subject, at);
+",
 ];
 
 /// A SQLite file.

@@ -4,6 +4,7 @@
 mod archive;
 mod audit;
 mod sessions;
+mod sign_in;
 mod tunnel;
 mod walk;
 
@@ -114,6 +115,7 @@ impl Plane {
             url: Some("https://portcullis.example.com/".into()),
             database: folder.path().join("deep/control.sqlite"),
             max_login_age: Duration::from_secs(3600),
+            sign_in_lasts: Duration::from_secs(1800),
         };
         let control = Control::open(settings, false).await.unwrap();
         let (address, approvals) = (control.address().unwrap(), control.approvals());
@@ -122,6 +124,7 @@ impl Plane {
         let recorder: Arc<FakeRecorder> = Arc::default();
         tokio::spawn(control.serve(Ports {
             identity: Arc::new(people()),
+            issuers: sign_in::issuers(),
             authority: Authority::new(Arc::new(ByGroup), HashMap::new()),
             archive: Arc::clone(&archive) as _,
             recorder: Arc::clone(&recorder) as _,
@@ -136,7 +139,7 @@ impl Plane {
             archive,
             sessions,
             recorder,
-            client: Client::builder().no_proxy().build().unwrap(),
+            client: Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap(),
             _folder: folder,
         }
     }
@@ -368,12 +371,13 @@ async fn caller_is_told_who_they_are_and_what_they_may() {
 }
 
 #[tokio::test]
-async fn link_of_a_notice_says_how_to_answer_and_nothing_else() {
+async fn link_of_a_notice_leads_to_the_page_and_says_nothing_by_itself() {
     let plane = Plane::start().await;
     let (id, _waiting) = plane.asked(1, 1).await;
     let page = plane.client.get(format!("http://{}/asks/{id}", plane.address)).send().await.unwrap();
+    assert!(page.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
     let said = page.text().await.unwrap();
-    assert!(said.contains(&format!("portcullis approve {id} --reason")) && !said.contains("DELETE"), "{said}");
+    assert!(said.contains("Portcullis") && !said.contains("DELETE") && !said.contains(&id), "{said}");
 }
 
 #[tokio::test]

@@ -48,6 +48,10 @@ pub struct Control {
     #[serde(with = "duration", default = "Control::max_login_age")]
     #[schemars(with = "String")]
     pub max_login_age: Duration,
+    /// How long somebody who signed in to the page is, with the groups that they had then.
+    #[serde(with = "duration", default = "Control::sign_in_lasts")]
+    #[schemars(with = "String")]
+    pub sign_in_lasts: Duration,
 }
 
 impl Control {
@@ -56,6 +60,10 @@ impl Control {
     }
 
     const fn max_login_age() -> Duration {
+        Duration::from_secs(3600)
+    }
+
+    const fn sign_in_lasts() -> Duration {
         Duration::from_secs(3600)
     }
 }

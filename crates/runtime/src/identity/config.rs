@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use portcullis_core::identity::Kind;
+use portcullis_core::secret::SecretRef;
 use reqwest::Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use super::fetch;
 const MAX_NAME: usize = 63;
 
 /// One issuer whose tokens the gate accepts.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OidcConfig {
     /// A short name for the issuer: the prefix of its groups, as in `okta:dba`. Lower-case
@@ -35,18 +36,63 @@ pub struct OidcConfig {
     pub kind: SubjectKind,
     /// The signature algorithms to accept, in place of those that the issuer's discovery document
     /// lists.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub algorithms: Option<Vec<Algorithm>>,
     /// The applications (`azp`) whose tokens are accepted. Empty: any where the token has one
     /// audience; where it has several, those that are named in `audience`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub authorized_parties: Vec<String>,
     /// The scopes that clients without a token are told to ask for, separated by spaces.
     #[serde(default = "default_scope")]
     pub scope: String,
     /// A PEM file with certificate authorities to trust for this issuer besides the system's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub ca: Option<PathBuf>,
+    /// The web page's application at the issuer. Without it nobody signs in to the page with this issuer.
+    #[serde(default)]
+    pub sign_in: Option<SignIn>,
+    /// The application of `portcullis login` at the issuer. Without it a token has to come from elsewhere.
+    #[serde(default)]
+    pub command_line: Option<CommandLine>,
+}
+
+/// The web page as the issuer knows it. Its redirect URI is `/login/callback` below `control.url`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// Its id at the issuer.
+    pub client_id: String,
+    /// Where its secret is. Without it the page is a public client, proven by PKCE alone.
+    #[serde(default)]
+    pub client_secret: Option<SecretRef>,
+    /// The scopes that it asks for, separated by spaces: what puts groups and address into the ID token.
+    #[serde(default = "sign_in_scope")]
+    pub scope: String,
+}
+
+/// The command line as the issuer knows it: a public client, which has no secret.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandLine {
+    /// Its id at the issuer.
+    pub client_id: String,
+    /// The scopes that it asks for, separated by spaces. With `offline_access` most issuers renew a login.
+    #[serde(default = "command_line_scope")]
+    pub scope: String,
+    /// Which of the issuer's tokens the gate is shown. Its `aud` must be among `audience`.
+    #[serde(default)]
+    pub token: ShownToken,
+}
+
+/// Which token is shown to the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ShownToken {
+    /// The ID token: its audience is the client id.
+    #[default]
+    Id,
+    /// The access token, where the issuer makes it a JWT for the gate.
+    Access,
 }
 
 /// One audience or several.
@@ -88,6 +134,14 @@ pub enum OidcError {
     /// There is no audience, or an empty one.
     #[error("issuer `{0}` needs an `audience`: without one, every token of the issuer would open the gate")]
     Audience(String),
+    /// An application of the gate's own has no id.
+    #[error("the application `{what}` of issuer `{name}` needs a `client_id`")]
+    ClientId {
+        /// The issuer's name.
+        name: String,
+        /// Which application.
+        what: &'static str,
+    },
     /// The list of algorithms is empty.
     #[error("issuer `{0}` has an empty list of `algorithms`, so that no token could be accepted")]
     Algorithms(String),
@@ -165,6 +219,13 @@ fn check_one(config: &OidcConfig) -> Result<(), OidcError> {
     if audiences.is_empty() || audiences.iter().any(String::is_empty) {
         return Err(OidcError::Audience(config.name.clone()));
     }
+    let ids = [
+        ("sign_in", config.sign_in.as_ref().map(|page| &page.client_id)),
+        ("command_line", config.command_line.as_ref().map(|command| &command.client_id)),
+    ];
+    if let Some((what, _)) = ids.into_iter().find(|(_, id)| id.is_some_and(String::is_empty)) {
+        return Err(OidcError::ClientId { name: config.name.clone(), what });
+    }
     if config.algorithms.as_ref().is_some_and(Vec::is_empty) {
         return Err(OidcError::Algorithms(config.name.clone()));
     }
@@ -177,4 +238,12 @@ fn default_groups_claim() -> String {
 
 fn default_scope() -> String {
     String::from("openid")
+}
+
+fn sign_in_scope() -> String {
+    String::from("openid email profile")
+}
+
+fn command_line_scope() -> String {
+    String::from("openid email profile offline_access")
 }

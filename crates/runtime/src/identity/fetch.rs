@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use oauth2::{HttpRequest, HttpResponse};
 use reqwest::header::{CACHE_CONTROL, HeaderMap};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
@@ -47,8 +48,10 @@ pub(super) enum FetchError {
     NotDiscovery,
     #[error("the issuer's discovery document is about another issuer: the URLs must be equal to the last character")]
     OtherIssuer,
-    #[error("the issuer's discovery document has a `jwks_uri` that is not https")]
-    KeysNotHttps,
+    #[error("the issuer's discovery document has a `{0}` that is not https")]
+    NotHttps(&'static str),
+    #[error("the issuer's discovery document has no `{0}`")]
+    Lacks(&'static str),
 }
 
 #[derive(Deserialize)]
@@ -56,6 +59,15 @@ struct DiscoveryDocument {
     issuer: String,
     jwks_uri: String,
     id_token_signing_alg_values_supported: Option<Vec<String>>,
+    authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
+}
+
+/// Where an issuer signs people in (OIDC Discovery §3).
+#[derive(Debug, Clone)]
+pub(super) struct Endpoints {
+    pub(super) authorization: Url,
+    pub(super) token: Url,
 }
 
 impl Fetcher {
@@ -81,15 +93,8 @@ impl Fetcher {
 
     /// Fetches discovery, and the keys that it names.
     pub(super) async fn fetch(&self, now: SystemTime) -> Result<Published, FetchError> {
-        let (body, _) = self.get(&discovery_url(&self.issuer), "discovery document").await?;
-        let document: DiscoveryDocument = serde_json::from_slice(&body).map_err(|_| FetchError::NotDiscovery)?;
-        if document.issuer != self.issuer {
-            return Err(FetchError::OtherIssuer);
-        }
-        let url = Url::parse(&document.jwks_uri).map_err(|_| FetchError::KeysNotHttps)?;
-        if !(is_safe(&url) && (url.scheme() == "https" || self.loopback && is_loopback(&url))) {
-            return Err(FetchError::KeysNotHttps);
-        }
+        let document = self.discover().await?;
+        let url = self.trusted("jwks_uri", &document.jwks_uri)?;
         let (keys, headers) = self.get(url.as_str(), "key set").await?;
         let named = |list: Vec<String>| list.iter().filter_map(|name| Algorithm::named(name)).collect();
         Ok(Published {
@@ -98,6 +103,41 @@ impl Fetcher {
             fetched: now,
             lifetime: lifetime(&headers),
         })
+    }
+
+    /// Fetches discovery, for where people sign in.
+    pub(super) async fn endpoints(&self) -> Result<Endpoints, FetchError> {
+        let document = self.discover().await?;
+        let trusted = |what, url: Option<String>| self.trusted(what, &url.ok_or(FetchError::Lacks(what))?);
+        Ok(Endpoints {
+            authorization: trusted("authorization_endpoint", document.authorization_endpoint)?,
+            token: trusted("token_endpoint", document.token_endpoint)?,
+        })
+    }
+
+    /// Sends a request to the issuer, and gives back what it answers, whatever the status.
+    pub(super) async fn send(&self, request: HttpRequest, what: &'static str) -> Result<HttpResponse, FetchError> {
+        let failed = |error: reqwest::Error| FetchError::Http { what, why: chain(&error) };
+        let request = reqwest::Request::try_from(request).map_err(failed)?;
+        let mut response = self.client.execute(request).await.map_err(failed)?;
+        let body = read(&mut response).await.map_err(failed)?.ok_or(FetchError::TooLong(what))?;
+        let mut answer = HttpResponse::new(body);
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = std::mem::take(response.headers_mut());
+        Ok(answer)
+    }
+
+    async fn discover(&self) -> Result<DiscoveryDocument, FetchError> {
+        let (body, _) = self.get(&discovery_url(&self.issuer), "discovery document").await?;
+        let document: DiscoveryDocument = serde_json::from_slice(&body).map_err(|_| FetchError::NotDiscovery)?;
+        if document.issuer == self.issuer { Ok(document) } else { Err(FetchError::OtherIssuer) }
+    }
+
+    /// A URL of the discovery document, if a token may be sent there.
+    fn trusted(&self, what: &'static str, url: &str) -> Result<Url, FetchError> {
+        let url = Url::parse(url).map_err(|_| FetchError::NotHttps(what))?;
+        let safe = is_safe(&url) && (url.scheme() == "https" || self.loopback && is_loopback(&url));
+        if safe { Ok(url) } else { Err(FetchError::NotHttps(what)) }
     }
 
     async fn get(&self, url: &str, what: &'static str) -> Result<(Vec<u8>, HeaderMap), FetchError> {

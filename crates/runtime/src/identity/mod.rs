@@ -6,6 +6,7 @@
 
 mod algorithm;
 mod claims;
+mod code_flow;
 mod config;
 mod disk;
 mod fetch;
@@ -27,7 +28,8 @@ use portcullis_core::clock::Clock;
 use portcullis_core::identity::{Discovery, Identity, IdentityError, IdentitySource, Proof};
 
 pub use algorithm::Algorithm;
-pub use config::{Audience, OidcConfig, OidcError, SubjectKind};
+pub use code_flow::CodeFlow;
+pub use config::{Audience, CommandLine, OidcConfig, OidcError, ShownToken, SignIn, SubjectKind};
 pub use health::OidcHealth;
 pub use rejection::Rejection;
 

@@ -40,7 +40,12 @@ impl<S: Subject> Stage<S> {
     /// A gate that hides what these rules tag.
     #[expect(clippy::expect_used, reason = "a subject whose configuration is wrong cannot be tested")]
     pub(super) fn masking(rules: Rules) -> Self {
-        let mut gate = FakeGate::new(FakeConnector::new(|stream| Box::pin(S::target(stream))));
+        let connector = if S::SEALED {
+            FakeConnector::sealed(|stream, received| Box::pin(S::hearing_target(stream, received)))
+        } else {
+            FakeConnector::new(|stream| Box::pin(S::target(stream)))
+        };
+        let mut gate = FakeGate::new(connector);
         gate.masking = rules;
         gate.policy.deny("reveal");
         let protocol = S::Protocol::new(S::config()).expect("the subject's configuration is good");

@@ -21,7 +21,7 @@ pub use approvals::{FakeApprovals, Shown};
 pub use identity::FakeIdentity;
 pub use policy::FakePolicy;
 pub use recorder::{Failing, FakeRecorder};
-pub use streams::{Dribble, FakeConnector, Tapped};
+pub use streams::{Dribble, FakeConnector, Received, Tapped};
 
 /// The token that [`FakeIdentity`] accepts.
 pub const TOKEN: &str = "a-token-that-is-good";

@@ -15,17 +15,30 @@ const PIPE: usize = 64 << 10;
 
 type Serve = dyn Fn(BoxStream) -> BoxFuture<'static, ()> + Send + Sync;
 
+/// What a target has received so far.
+pub type Received = Arc<Mutex<Vec<u8>>>;
+
 /// Reaches a scripted target through pipes in memory, and counts how often.
 pub struct FakeConnector {
     serve: Box<Serve>,
     dials: AtomicUsize,
-    received: Arc<Mutex<Vec<u8>>>,
+    received: Received,
+    tapped: bool,
 }
 
 impl FakeConnector {
     /// Every connection is served by `serve`.
     pub fn new(serve: impl Fn(BoxStream) -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
-        Self { serve: Box::new(serve), dials: AtomicUsize::new(0), received: Arc::default() }
+        Self { serve: Box::new(serve), dials: AtomicUsize::new(0), received: Arc::default(), tapped: true }
+    }
+
+    /// Every connection is served by `serve`, which writes down what it receives itself: for targets
+    /// whose bytes on the wire are encrypted.
+    pub fn sealed(serve: impl Fn(BoxStream, Received) -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
+        let received = Received::default();
+        let heard = Arc::clone(&received);
+        let serve = move |stream| serve(stream, Arc::clone(&heard));
+        Self { serve: Box::new(serve), dials: AtomicUsize::new(0), received, tapped: false }
     }
 
     /// How many connections were opened.
@@ -44,8 +57,12 @@ impl Connector for FakeConnector {
         self.dials.fetch_add(1, Ordering::SeqCst);
         let (ours, theirs) = tokio::io::duplex(PIPE);
         tokio::spawn((self.serve)(Box::new(theirs)));
-        let tapped: BoxStream = Box::new(Tapped { stream: ours, written: Arc::clone(&self.received) });
-        Box::pin(std::future::ready(Ok(tapped)))
+        let stream: BoxStream = if self.tapped {
+            Box::new(Tapped { stream: ours, written: Arc::clone(&self.received) })
+        } else {
+            Box::new(ours)
+        };
+        Box::pin(std::future::ready(Ok(stream)))
     }
 
     fn tls_mode(&self) -> TlsMode {
