@@ -16,6 +16,7 @@ pub mod index;
 pub mod page;
 pub mod sign_in;
 pub mod store;
+pub mod tickets;
 pub mod tunnel;
 pub mod vocabulary;
 
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use portcullis_core::approval::Approvals;
 use portcullis_core::clock::{Clock, SystemClock};
-use portcullis_core::identity::IdentitySource;
+use portcullis_core::identity::{IdentitySource, Tickets};
 use portcullis_core::recording::Recorder;
 use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::Acceptor;
@@ -42,6 +43,7 @@ use crate::http::Listener;
 use crate::index::{Follower, Index};
 use crate::sign_in::{Issuer, SignIns};
 use crate::store::{Sqlite, StoreError};
+use crate::tickets::TicketDesk;
 use crate::tunnel::{Doors, Places};
 
 /// How often what is over is ended.
@@ -101,6 +103,7 @@ pub struct Ports {
 /// The control plane of one gate, bound and not yet serving.
 pub struct Control {
     desk: Arc<Desk>,
+    tickets: Arc<TicketDesk>,
     index: Index,
     store: Arc<Sqlite>,
     clock: Arc<dyn Clock>,
@@ -126,12 +129,18 @@ impl Control {
         let scheme = if tls { "https" } else { "http" };
         let own = format!("{scheme}://{}", listener.address().map_err(bind)?);
         let url = settings.url.clone().unwrap_or(own);
-        Ok(Self { desk, store, clock, index, listener, url, settings })
+        let tickets = Arc::new(TicketDesk::new(Arc::clone(&clock)));
+        Ok(Self { desk, tickets, store, clock, index, listener, url, settings })
     }
 
     /// The gate's port to this control plane.
     pub fn approvals(&self) -> Arc<dyn Approvals> {
         Arc::new(DeskApprovals::new(Arc::clone(&self.desk), &self.url))
+    }
+
+    /// The gate's port to the tickets that are made here.
+    pub fn tickets(&self) -> Arc<dyn Tickets> {
+        Arc::clone(&self.tickets) as _
     }
 
     /// The desk, to be closed before the gate's sessions end.
@@ -152,6 +161,7 @@ impl Control {
             desk: Arc::clone(&self.desk),
             identity,
             sessions,
+            tickets: self.tickets,
             doors,
             tunnels: Places::default(),
             authority,

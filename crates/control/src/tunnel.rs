@@ -32,6 +32,9 @@ pub type Coming = BoxFuture<'static, io::Result<BoxStream>>;
 
 /// The ways in to the targets: a port of the control plane.
 pub trait Doors: Send + Sync {
+    /// Whether there is such a target.
+    fn leads_to(&self, target: &str) -> bool;
+
     /// Makes room for a client at `peer` that wants to `target`.
     fn knock(&self, target: &str, peer: SocketAddr) -> Result<Box<dyn Door>, Shut>;
 }

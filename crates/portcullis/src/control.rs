@@ -10,6 +10,7 @@ use portcullis_control::{Control, Ports, Settings};
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::Approvals;
 use portcullis_core::clock::SystemClock;
+use portcullis_core::identity::Tickets;
 use portcullis_runtime::config::Process;
 use portcullis_runtime::identity::{CodeFlow, OidcConfig, OidcError, ShownToken};
 use portcullis_runtime::server::beside::{Beside, Open, Opening, Shared};
@@ -67,6 +68,10 @@ struct Embedded {
 impl Beside for Embedded {
     fn approvals(&self) -> Arc<dyn Approvals> {
         self.control.approvals()
+    }
+
+    fn tickets(&self) -> Arc<dyn Tickets> {
+        self.control.tickets()
     }
 
     fn at_drain(&self) -> Box<dyn FnOnce() + Send> {

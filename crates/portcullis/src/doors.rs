@@ -12,6 +12,10 @@ pub(crate) struct GateDoors(pub(crate) doors::Doors);
 struct GateDoor(doors::Door);
 
 impl Doors for GateDoors {
+    fn leads_to(&self, target: &str) -> bool {
+        self.0.leads_to(target)
+    }
+
     fn knock(&self, target: &str, peer: SocketAddr) -> Result<Box<dyn Door>, Shut> {
         match self.0.knock(target, peer) {
             Ok(door) => Ok(Box::new(GateDoor(door))),

@@ -11,6 +11,7 @@ mod me;
 pub mod routes;
 mod sessions;
 mod sign_in;
+mod tickets;
 mod tunnel;
 
 use std::sync::Arc;
@@ -27,12 +28,14 @@ pub use self::failure::Failure;
 pub use self::me::Me;
 pub use self::sessions::{Ended, Ends, EventList, OperationList, SessionList, ShownEvent};
 pub use self::sign_in::{Issuers, ShownIssuer};
+pub use self::tickets::{Ticket, TicketFor};
 use crate::archive::Archive;
 use crate::audit::Audit;
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::index::Index;
 use crate::sign_in::SignIns;
+use crate::tickets::TicketDesk;
 use crate::tunnel::{Doors, Places};
 
 /// How far the clocks of issuers may be ahead.
@@ -59,6 +62,8 @@ pub struct Api {
     pub audit: Audit,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
+    /// The tickets that were made.
+    pub tickets: Arc<TicketDesk>,
     /// The ways in to the targets.
     pub doors: Arc<dyn Doors>,
     /// The tunnels that may be open.

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use portcullis_core::vocabulary::Action;
 
-use super::{Api, Failure, asks, audit, live, me, sessions, sign_in, tunnel};
+use super::{Api, Failure, asks, audit, live, me, sessions, sign_in, tickets, tunnel};
 use crate::{page, vocabulary as may};
 
 /// The longest body of a request, in bytes.
@@ -68,6 +68,7 @@ pub fn table() -> Vec<Route> {
         read("/v1/operations", Needs::Permit(may::RECORDINGS_READ), get(sessions::operations)),
         read("/v1/audit", Needs::Permit(may::AUDIT_READ), get(audit::list)),
         read("/v1/tunnel/{target}", Needs::Identity, get(tunnel::open)),
+        change("/v1/tickets", Needs::Permit(may::TICKETS_MAKE), post(tickets::make)),
         change("/v1/revocations", Needs::Permit(may::SESSIONS_END), post(sessions::end)),
     ]
 }

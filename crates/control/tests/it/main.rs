@@ -5,6 +5,7 @@ mod archive;
 mod audit;
 mod sessions;
 mod sign_in;
+mod tickets;
 mod tunnel;
 mod walk;
 
@@ -19,7 +20,7 @@ use portcullis_control::authority::Authority;
 use portcullis_control::{Control, Ports, Settings};
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::{Approvals, Ask, Verdict};
-use portcullis_core::identity::{Identity, IdentityError, IdentitySource, Kind, Proof};
+use portcullis_core::identity::{Identity, IdentityError, IdentitySource, Kind, Proof, Tickets};
 use portcullis_core::operation::{Effect, Effects, Resource};
 use portcullis_core::policy::{Decision, Policy, Question, Ruling, Subject, Terms};
 use portcullis_core::sessions::{Ending, Sessions};
@@ -100,6 +101,7 @@ impl Policy for ByGroup {
 struct Plane {
     address: SocketAddr,
     approvals: Arc<dyn Approvals>,
+    tickets: Arc<dyn Tickets>,
     archive: Arc<MemoryArchive>,
     sessions: Arc<Sessions>,
     recorder: Arc<FakeRecorder>,
@@ -118,7 +120,7 @@ impl Plane {
             sign_in_lasts: Duration::from_secs(1800),
         };
         let control = Control::open(settings, false).await.unwrap();
-        let (address, approvals) = (control.address().unwrap(), control.approvals());
+        let (address, approvals, tickets) = (control.address().unwrap(), control.approvals(), control.tickets());
         let sessions: Arc<Sessions> = Arc::default();
         let archive: Arc<MemoryArchive> = Arc::default();
         let recorder: Arc<FakeRecorder> = Arc::default();
@@ -136,6 +138,7 @@ impl Plane {
         Self {
             address,
             approvals,
+            tickets,
             archive,
             sessions,
             recorder,

@@ -48,6 +48,7 @@ fn expected(method: &Method, path: &str) -> Expected {
         ) => Expected::of("auditor"),
         ("POST", "/v1/sessions/{id}/terminate") => Expected { body: reason(), ..Expected::of("operator") },
         ("GET", "/v1/audit") => Expected::of("operator"),
+        ("POST", "/v1/tickets") => Expected { body: Some(json!({ "target": "shop" })), ..Expected::of("operator") },
         ("POST", "/v1/revocations") => {
             Expected { body: Some(json!({ "session": "none" })), ..Expected::of("operator") }
         }

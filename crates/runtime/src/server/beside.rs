@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::Approvals;
-use portcullis_core::identity::IdentitySource;
+use portcullis_core::identity::{IdentitySource, Tickets};
 use portcullis_core::policy::Policy;
 use portcullis_core::recording::Recorder;
 use portcullis_core::sessions::Sessions;
@@ -20,6 +20,9 @@ use crate::config::Process;
 pub trait Beside: Send {
     /// The port through which humans are asked.
     fn approvals(&self) -> Arc<dyn Approvals>;
+
+    /// Who knows the tickets that it gives out.
+    fn tickets(&self) -> Arc<dyn Tickets>;
 
     /// What is done when the gate begins to drain, before any session is told to end.
     fn at_drain(&self) -> Box<dyn FnOnce() + Send>;

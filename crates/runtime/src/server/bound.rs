@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use portcullis_core::approval::{Approvals, NoApprovals};
 use portcullis_core::clock::SystemClock;
 use portcullis_core::gate::Ports;
-use portcullis_core::identity::IdentitySource;
+use portcullis_core::identity::{IdentitySource, Tickets};
 use portcullis_core::policy::Policy;
 use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::Acceptor;
@@ -23,6 +23,7 @@ use super::journal::Journal;
 use super::listener::{Entrance, Listener};
 use super::plan::{Plan, Planned};
 use super::{RunError, adapters};
+use crate::identity::WithTickets;
 use crate::recording::TargetRecording;
 use crate::telemetry::{Admin, Health, MeteredIdentity, MeteredPolicy, MeteredRecorder, Metrics};
 
@@ -53,7 +54,8 @@ impl Bound {
         };
         let journal = open_journal(process.recording, Arc::clone(&metrics)).await?;
         let common = Common {
-            identity: Arc::new(MeteredIdentity::new(adapters.identity, &metrics)),
+            tokens: adapters.identity,
+            tickets: beside.as_ref().map(|beside| beside.tickets()),
             policy: adapters.policy,
             approvals: beside.as_ref().map_or_else(|| Arc::new(NoApprovals) as _, |beside| beside.approvals()),
             sessions: Arc::default(),
@@ -154,7 +156,8 @@ impl Bound {
 
 /// What the listeners of all targets share.
 struct Common {
-    identity: Arc<dyn IdentitySource>,
+    tokens: Arc<dyn IdentitySource>,
+    tickets: Option<Arc<dyn Tickets>>,
     policy: Arc<dyn Policy>,
     approvals: Arc<dyn Approvals>,
     sessions: Arc<Sessions>,
@@ -169,7 +172,8 @@ impl Common {
         // Whatever the targets are allowed: no record, no deed.
         let strict = TargetRecording { best_effort: Some(false), ..TargetRecording::default() };
         Shared {
-            identity: Arc::clone(&self.identity) as _,
+            // A ticket is good at its target alone.
+            identity: Arc::new(MeteredIdentity::new(Arc::clone(&self.tokens), &self.metrics)),
             policy: Arc::clone(&self.policy),
             labels,
             doors,
@@ -179,11 +183,22 @@ impl Common {
         }
     }
 
+    /// Who verifies what clients of a target show.
+    fn identity(&self, target: &str) -> Arc<dyn IdentitySource> {
+        let tokens = Arc::clone(&self.tokens);
+        match &self.tickets {
+            Some(tickets) => {
+                Arc::new(WithTickets { tickets: Arc::clone(tickets), target: target.to_owned(), tokens }) as _
+            }
+            None => tokens,
+        }
+    }
+
     fn listener(&self, target: Planned, journal: &Journal) -> Listener {
         let Planned { spec, serving, vocabulary, recording, plaintext_login, listen: _ } = target;
         let counted = self.metrics.target(spec.protocol, &spec.name, vocabulary);
         let ports = Ports {
-            identity: Arc::clone(&self.identity),
+            identity: Arc::new(MeteredIdentity::new(self.identity(&spec.name), &self.metrics)),
             policy: Arc::new(MeteredPolicy::new(Arc::clone(&self.policy), Arc::clone(&counted))),
             approvals: Arc::clone(&self.approvals),
             recorder: Arc::new(MeteredRecorder { inner: journal.recorder(recording), metrics: counted }),

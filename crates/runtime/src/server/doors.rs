@@ -66,6 +66,11 @@ impl std::fmt::Debug for Doors {
 }
 
 impl Doors {
+    /// Whether there is such a target.
+    pub fn leads_to(&self, target: &str) -> bool {
+        self.0.contains_key(target)
+    }
+
     /// Makes room for a client at `peer` that wants to `target`. It counts as one of the target's
     /// connections from here on.
     pub fn knock(&self, target: &str, peer: SocketAddr) -> Result<Door, Shut> {

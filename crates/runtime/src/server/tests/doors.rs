@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::{Approvals, NoApprovals};
-use portcullis_core::identity::Proof;
+use portcullis_core::identity::{Identity, Proof, Tickets};
 use portcullis_core::secret::Secret;
 use portcullis_core::vocabulary::Vocabulary;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
@@ -21,9 +21,21 @@ static NO_WORDS: Vocabulary = Vocabulary { family: "nothing", actions: &[], reso
 /// Gives away what the gate shares.
 struct Neighbour(oneshot::Sender<Doors>);
 
+struct NoTickets;
+
+impl Tickets for NoTickets {
+    fn redeem(&self, _: &str, _: &Secret<String>) -> Option<Identity> {
+        None
+    }
+}
+
 impl Beside for Neighbour {
     fn approvals(&self) -> Arc<dyn Approvals> {
         Arc::new(NoApprovals)
+    }
+
+    fn tickets(&self) -> Arc<dyn Tickets> {
+        Arc::new(NoTickets)
     }
 
     fn at_drain(&self) -> Box<dyn FnOnce() + Send> {
