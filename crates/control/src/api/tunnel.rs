@@ -21,6 +21,10 @@ pub(super) async fn open(
     Path(target): Path<String>,
     mut request: Request,
 ) -> Result<Response, Failure> {
+    let unknown = || Failure::new(StatusCode::NOT_FOUND, "no-such-target", "there is no such target that you may see");
+    if !api.doors.leads_to(&target) {
+        return Err(unknown());
+    }
     if !wants_tunnel(request.headers()) {
         return Ok(upgrade_required());
     }
@@ -32,9 +36,7 @@ pub(super) async fn open(
     let full = || unavailable("too-many-tunnels", "too many connections are open; try again later");
     let place = api.tunnels.take().ok_or_else(full)?;
     let door = api.doors.knock(&target, peer.socket()).map_err(|why| match why {
-        Shut::Unknown => {
-            Failure::new(StatusCode::NOT_FOUND, "no-such-target", "there is no such target that you may see")
-        }
+        Shut::Unknown => unknown(),
         Shut::Full => full(),
         Shut::Stopping => unavailable("stopping", "the gate is stopping; try again shortly"),
     })?;

@@ -19,7 +19,7 @@ struct Open(SocketAddr);
 
 impl Doors for Shop {
     fn leads_to(&self, target: &str) -> bool {
-        target == "shop"
+        ["shop", "full", "stopping"].contains(&target)
     }
 
     fn knock(&self, target: &str, peer: SocketAddr) -> Result<Box<dyn Door>, Shut> {
@@ -114,6 +114,7 @@ async fn what_is_no_tunnel_for_you_is_refused_in_http() {
         ("shop", &format!("{bearer}connection: upgrade\r\nupgrade: websocket\r\n"), StatusCode::UPGRADE_REQUIRED),
         ("shop", &format!("{bearer}upgrade: portcullis\r\n"), StatusCode::UPGRADE_REQUIRED),
         ("nowhere", UPGRADE, StatusCode::NOT_FOUND),
+        ("nowhere", bearer, StatusCode::NOT_FOUND),
         ("full", UPGRADE, StatusCode::SERVICE_UNAVAILABLE),
         ("stopping", UPGRADE, StatusCode::SERVICE_UNAVAILABLE),
     ] {

@@ -4,11 +4,14 @@ pub(crate) mod asks;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod connect;
 pub(crate) mod explain;
+pub(crate) mod login;
 pub(crate) mod policy;
 pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod sessions;
+pub(crate) mod targets;
 pub(crate) mod verify;
 
 use std::path::{Path, PathBuf};
