@@ -2,4 +2,5 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "what clients saw is printed")]
 
+mod browser;
 mod postgres;

@@ -33,6 +33,7 @@ async function page(browser, url, { width = 1280, dark = false } = {}) {
     baseURL: url, viewport: { width, height: 800 }, colorScheme: dark ? "dark" : "light", reducedMotion: "reduce", ignoreHTTPSErrors: true,
     ...(token ? { extraHTTPHeaders: { authorization: `Bearer ${token}` } } : {}),
   });
+  context.setDefaultTimeout(15_000);
   const made = await context.newPage();
   const complaints = [];
   made.on("pageerror", (why) => complaints.push(`error: ${why.message}`));

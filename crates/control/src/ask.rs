@@ -290,10 +290,10 @@ impl Ask {
     }
 }
 
-/// A moment as people and programs read it (RFC 3339).
+/// A moment as people and programs read it (RFC 3339), with its microseconds.
 pub fn rfc3339(micros: u64) -> String {
     let moment = i64::try_from(micros).ok().and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
-    moment.map_or_else(|| String::from("?"), |moment| format!("{moment:.0}"))
+    moment.map_or_else(|| String::from("?"), |moment| format!("{moment:.6}"))
 }
 
 mod base64_bytes {

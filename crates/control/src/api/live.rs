@@ -19,7 +19,8 @@ use super::caller::Caller;
 use super::sessions::{Range, ShownEvent, found};
 use super::{Api, Failure};
 use crate::archive::{Archive, Events, Recorded};
-use crate::vocabulary::ASKS_READ;
+use crate::index::Session;
+use crate::vocabulary::{ASKS_READ, VOCABULARY};
 
 /// How often a connection on which nothing happens says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -32,6 +33,12 @@ const BATCH: usize = 256;
 
 type Said = Result<Event, Infallible>;
 
+/// An event whose data is a sentence, as JSON like that of every other.
+fn said(event: &str, sentence: &str) -> Said {
+    let event = Event::default().event(event);
+    Ok(event.json_data(sentence).unwrap_or_default())
+}
+
 /// Sessions whenever one opens, changes or ends. Whoever falls behind is told to list them anew.
 pub(super) async fn sessions(Shared(api): Shared<Api>, who: Caller) -> Result<Sse<impl Stream<Item = Said>>, Failure> {
     let targets = who.permitted_among(&api, api.index.targets().await?)?;
@@ -40,12 +47,12 @@ pub(super) async fn sessions(Shared(api): Shared<Api>, who: Caller) -> Result<Ss
         loop {
             let event = match heard.recv().await {
                 Ok(number) => match api.index.stored(number).await {
-                    Ok(Some(session)) if targets.contains(&session.target) => {
+                    Ok(Some(session)) if is_of(&session, &targets) => {
                         Event::default().event("session").json_data(&session).ok()
                     }
                     Ok(_) | Err(_) => None,
                 },
-                Err(RecvError::Lagged(_)) => Some(Event::default().event("behind").data("list the sessions anew")),
+                Err(RecvError::Lagged(_)) => said("behind", "list the sessions anew").ok(),
                 Err(RecvError::Closed) => return None,
             };
             if let Some(event) = event {
@@ -54,6 +61,11 @@ pub(super) async fn sessions(Shared(api): Shared<Api>, who: Caller) -> Result<Ss
         }
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+/// Whether it is somebody's session on one of these targets, and not the record of what people do here.
+fn is_of(session: &Session, targets: &[String]) -> bool {
+    session.protocol != VOCABULARY.family && targets.contains(&session.target)
 }
 
 /// Asks that the caller may see, whenever one is made or changes. Whoever falls behind is told to list them anew.
@@ -66,7 +78,7 @@ pub(super) async fn asks(Shared(api): Shared<Api>, who: Caller) -> Sse<impl Stre
                     Ok(ask) => Event::default().event("ask").json_data(Shown::from(ask)).ok(),
                     Err(_) => None,
                 },
-                Err(RecvError::Lagged(_)) => Some(Event::default().event("behind").data("list the asks anew")),
+                Err(RecvError::Lagged(_)) => said("behind", "list the asks anew").ok(),
                 Err(RecvError::Closed) => return None,
             };
             if let Some(event) = event {
@@ -115,8 +127,8 @@ pub(super) async fn events(
                 let event = Event::default().event("recorded").id(id).json_data(ShownEvent::new(recorded)).ok()?;
                 Some((Ok(event), Some(tail)))
             }
-            Ok(None) => Some((Ok(Event::default().event("ended").data("the recording is complete")), None)),
-            Err(why) => Some((Ok(Event::default().event("unreadable").data(why)), None)),
+            Ok(None) => Some((said("ended", "the recording is complete"), None)),
+            Err(why) => Some((said("unreadable", &why), None)),
         }
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)))

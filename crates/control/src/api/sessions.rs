@@ -13,7 +13,7 @@ use super::audit::Doing;
 use super::caller::Caller;
 use super::{Api, Failure};
 use crate::archive::{Archive, ArchiveError, Recorded};
-use crate::ask::MAX_REASON;
+use crate::ask::{MAX_REASON, rfc3339};
 use crate::index::{Filter, OperationFilter, OperationRow, Session};
 use crate::vocabulary::{PLANE, SESSIONS_END};
 
@@ -73,8 +73,8 @@ pub struct OperationList {
 pub struct ShownEvent {
     /// Its number within the session.
     pub seq: u64,
-    /// When, in microseconds since 1970.
-    pub at: u64,
+    /// When (RFC 3339).
+    pub at: String,
     /// The event, in the form of docs/recording.md.
     pub event: Box<RawValue>,
 }
@@ -83,7 +83,7 @@ impl ShownEvent {
     /// An event as it is stored; what is no JSON is null.
     pub(super) fn new(recorded: Recorded) -> Self {
         let event = RawValue::from_string(recorded.json).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        Self { seq: recorded.seq, at: recorded.at, event }
+        Self { seq: recorded.seq, at: rfc3339(recorded.at), event }
     }
 }
 

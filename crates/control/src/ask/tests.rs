@@ -53,7 +53,7 @@ fn one_human_of_the_group_approves() {
     let mut ask = ask(&[&["dba"]], 1);
     assert_eq!(ask.answer(yes(person("dana", &["dba"]))), Ok(()));
     assert_eq!(ask.state, State::Approved);
-    assert_eq!(ask.said(), ["dana@example.com at 1970-01-01T00:00:00Z: checked"]);
+    assert_eq!(ask.said(), ["dana@example.com at 1970-01-01T00:00:00.000050Z: checked"]);
     assert_eq!(ask.answer(yes(person("erin", &["dba"]))), Err(Unanswerable::Over(State::Approved)));
 }
 

@@ -12,6 +12,7 @@ use super::terms::terms;
 use super::{Index, OPERATION_BITS, failed};
 use crate::ask::rfc3339;
 use crate::store::StoreError;
+use crate::vocabulary::VOCABULARY;
 
 /// The most entries of one page.
 const MAX_PAGE: u32 = 200;
@@ -27,7 +28,7 @@ pub struct Filter {
     pub targets: Vec<String>,
     /// Of somebody with this name or subject.
     pub identity: Option<String>,
-    /// Of this protocol.
+    /// Of this protocol; without one, all but the record of the control plane itself.
     pub protocol: Option<String>,
     /// With at least one operation that was decided so.
     pub decision: Option<String>,
@@ -116,9 +117,10 @@ fn wanted(query: &mut Query, filter: &Filter) {
         query.push(" AND (s.name = ").push_bind(identity.clone());
         query.push(" OR s.subject = ").push_bind(identity.clone()).push(")");
     }
-    if let Some(protocol) = &filter.protocol {
-        query.push(" AND s.protocol = ").push_bind(protocol.clone());
-    }
+    match &filter.protocol {
+        Some(protocol) => query.push(" AND s.protocol = ").push_bind(protocol.clone()),
+        None => query.push(" AND s.protocol <> ").push_bind(VOCABULARY.family),
+    };
     if let Some(live) = filter.live {
         query.push(if live { " AND s.complete = 0" } else { " AND s.complete = 1" });
     }

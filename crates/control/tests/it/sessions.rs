@@ -239,3 +239,19 @@ async fn session_is_ended_with_a_reason_by_whom_may() {
     let over = "sessions/gate-0000000001/terminate";
     assert_eq!(plane.refused(Method::POST, "operator", over, body("x")).await, (409, "session-over".into()));
 }
+
+#[tokio::test]
+async fn record_of_the_control_plane_is_no_session_among_others() {
+    let plane = Plane::start().await;
+    let mut own = opened(1, "control", "portcullis");
+    own["opened"]["protocol"] = json!("control");
+    plane.archive.write(1, [own]);
+    plane.archive.session(2, "eve", "shop", &[("SELECT 1", "allow")]);
+    plane.indexed(1).await;
+    let targets = async |query: &str| -> Vec<String> {
+        let list: SessionList = plane.good(Method::GET, "operator", &format!("sessions{query}"), None).await;
+        list.sessions.into_iter().map(|session| session.target).collect()
+    };
+    assert_eq!(targets("").await, ["shop"]);
+    assert_eq!(targets("?protocol=control").await, ["portcullis"]);
+}

@@ -1,9 +1,6 @@
 //! A gate on a socket, in front of a real `sshd`, for real clients.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 use portcullis_core::BoxFuture;
@@ -12,58 +9,15 @@ use portcullis_core::secret::SecretRef;
 use portcullis_core::stream::BoxStream;
 use portcullis_ssh::{Config, Login, Ssh};
 use portcullis_testkit::fakes::{FakeConnector, FakeGate};
-use portcullis_testkit::servers::{Process, free_port, need};
+use portcullis_testkit::servers::OpenSsh;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::scripted;
 
-/// OpenSSH's server, with a certificate authority for hosts and one for users.
-pub(crate) struct Sshd {
-    pub(crate) port: u16,
-    pub(crate) folder: tempfile::TempDir,
-    process: Process,
-}
-
-impl Sshd {
-    pub(crate) fn start() -> Self {
-        let sshd = need("/usr/sbin/sshd", "ssh").unwrap();
-        // The server's own folder for the process that has no privileges; it refuses to run without.
-        fs::create_dir_all("/run/sshd").unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        secret(&at("host"), &scripted::pem(1));
-        fs::write(at("users.pub"), scripted::public(4)).unwrap();
-        let port = free_port().unwrap();
-        let config = format!(
-            "ListenAddress 127.0.0.1:{port}\nHostKey {}\nTrustedUserCAKeys {}\nPidFile none\nStrictModes no\n\
-             LogLevel VERBOSE\nPasswordAuthentication no\nSubsystem sftp internal-sftp\nUsePAM no\n\
-             MaxStartups 100\nAcceptEnv LANG LC_*\n",
-            at("host").display(),
-            at("users.pub").display(),
-        );
-        fs::write(at("config"), config).unwrap();
-        let mut command = Command::new(sshd);
-        command.args(["-D", "-e", "-f"]).arg(at("config"));
-        let mut process = Process::start("sshd", command, &at("log"), rustix::process::Signal::TERM).unwrap();
-        process.wait_until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()).unwrap();
-        Self { port, folder, process }
-    }
-
-    /// What the server wrote so far.
-    pub(crate) fn log(&self) -> String {
-        self.process.log()
-    }
-}
-
-fn secret(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-}
-
 /// A gate that listens.
 pub(crate) struct Stage {
     pub(crate) gate: FakeGate,
-    pub(crate) sshd: Sshd,
+    pub(crate) sshd: OpenSsh,
     pub(crate) port: u16,
 }
 
@@ -74,11 +28,9 @@ impl Stage {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut FakeGate, &mut Config)) -> Self {
-        let sshd = Sshd::start();
+        let sshd = OpenSsh::start(&scripted::pem(1), &scripted::public(4)).unwrap();
         let file = |name: &str, number: u8| {
-            let path: PathBuf = sshd.folder.path().join(name);
-            secret(&path, &scripted::pem(number));
-            SecretRef::File(path)
+            SecretRef::File(OpenSsh::keep(sshd.folder(), name, &scripted::pem(number)).unwrap())
         };
         let mut config = Config {
             host_key: file("gate", 2),
@@ -92,7 +44,7 @@ impl Stage {
             target_authorities: vec![],
             target_host: None,
         };
-        let target = sshd.port;
+        let target = sshd.port();
         let mut gate = FakeGate::new(FakeConnector::new(move |stream| bridge(stream, target)));
         change(&mut gate, &mut config);
         let ssh = Arc::new(Ssh::new(config).unwrap());
@@ -119,7 +71,7 @@ impl Stage {
     /// A client's program, run to its end in a shell. `$P` is the gate's port, `$O` what every
     /// OpenSSH client needs to find it, `$D` a folder, and the password is the good token.
     pub(crate) async fn shell(&self, script: &str) -> Ran {
-        let folder = self.sshd.folder.path().display().to_string();
+        let folder = self.sshd.folder().display().to_string();
         let known = format!("[127.0.0.1]:{} {}\n", self.port, scripted::public(2));
         fs::write(format!("{folder}/known"), known).unwrap();
         let options = format!(

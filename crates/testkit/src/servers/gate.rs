@@ -80,6 +80,8 @@ pub struct GateConfig {
     pub recording: String,
     /// Further tables.
     pub more: String,
+    /// The port of the control API, where something else has to know it before the gate runs.
+    pub control_port: Option<u16>,
 }
 
 /// Where the policies come from.
@@ -101,6 +103,7 @@ impl GateConfig {
             targets,
             recording: String::new(),
             more: String::new(),
+            control_port: None,
         }
     }
 }
@@ -250,7 +253,7 @@ impl Files {
     fn choose_ports(&mut self) -> anyhow::Result<()> {
         self.ports = self.config.targets.iter().map(|_| free_port()).collect::<anyhow::Result<_>>()?;
         self.admin = free_port()?;
-        self.control = free_port()?;
+        self.control = self.config.control_port.map_or_else(free_port, Ok)?;
         Ok(())
     }
 

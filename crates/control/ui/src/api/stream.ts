@@ -88,6 +88,8 @@ export function stream(options: Options): { state: ReadonlySignal<Liveness>; clo
       }
       retry = setTimeout(connect, pause(failures));
     };
+    // Whoever fell behind looks anew at what there is.
+    source.addEventListener("behind", () => options.caughtUp?.());
     for (const [name, handle] of Object.entries(options.on)) {
       source.addEventListener(name, (event) => {
         if (event.lastEventId) last = event.lastEventId;

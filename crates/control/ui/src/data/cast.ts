@@ -30,8 +30,9 @@ export class Cast {
       this.marks.push({ t, op, label, decision });
     }
     if (event.resize) {
+      // Zero says that its client did not know (RFC 4254, section 6.2).
       const { columns, rows } = event.resize;
-      const [c, r] = [Math.min(500, Math.max(1, columns)), Math.min(200, Math.max(1, rows))];
+      const [c, r] = [Math.min(500, columns || 80), Math.min(200, rows || 24)];
       if (this.sized) this.frames.push([t, "r", `${c}x${r}`]);
       else { this.cols = c; this.rows = r; this.sized = true; }
     }

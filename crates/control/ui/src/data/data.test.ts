@@ -87,6 +87,12 @@ test("big answers make the next question smaller", () => {
   expect(nextLimit(12, 1e9)).toBe(10);
 });
 
+test("a terminal whose client did not know its size has the usual one", () => {
+  const cast = new Cast();
+  cast.take(recorded(1, { resize: { op: 1, columns: 0, rows: 0 } }));
+  expect([cast.cols, cast.rows]).toEqual([80, 24]);
+});
+
 test("a terminal's characters survive being split, and typing is not played", () => {
   const cast = new Cast();
   const at = "2026-11-23T10:00:01.500000Z";

@@ -82,6 +82,7 @@ export class Reader {
       url, resumes: true,
       on: {
         recorded: (data) => { this.accept(data as Recorded); this.draw(); },
+        unreadable: (why) => { live.close(); stop(); this.error.value = new Failed(500, "unreadable", String(why)); },
         ended: () => { live.close(); stop(); this.state.value = "complete"; },
       },
       poll: async () => {

@@ -28,6 +28,8 @@ export function SessionPage({ id }: { id: string }) {
   const tab: Tab = new URLSearchParams(place.value.search).get("view") === "events" ? "events" : "timeline";
   const wanted = parseHash(place.value.hash);
   const live = session?.live === true && state !== "complete";
+  // What is known of a session changes with its end.
+  useEffect(() => { if (state === "complete" && session?.live) void reload(); }, [state, session?.live]);
   const found = wanted.op === null ? -1 : story.steps.findIndex((step) => step.op === wanted.op);
   const seqFound = wanted.seq === null ? -1 : reader.events.findIndex((event) => event.seq === wanted.seq);
   // A link to an operation that is not read yet reads on until it is.
