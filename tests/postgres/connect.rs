@@ -2,14 +2,21 @@
 //! to its target through the gate's tunnel.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use portcullis_testkit::servers::{
     Build, Gate, GateConfig, GateTarget, OidcAccount, OidcProvider, Policies, Postgres, Version, cache_folder, need,
 };
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const POLICIES: &str = r#"
 @id("dbas-work")
@@ -195,4 +202,93 @@ fn ticket_is_a_password_that_is_good_once() {
     let second = connect();
     assert_eq!(second.status.code(), Some(2), "{second:?}");
     assert!(!scene.gate.log().contains(&ticket), "the ticket is in the log");
+}
+
+#[test]
+fn interrupt_cancels_the_statement_through_the_tunnel_and_the_exit_code_is_the_commands() {
+    let scene = Scene::start();
+    scene.log_in_by_device("dana");
+    let psql = scene.postgres.program("psql");
+    let mut command = scene.command(&["connect", "shop", "--exec", "--", psql.to_str().unwrap()]);
+    command.args(["-X", "-w", "-U", "anybody", "-d", Postgres::DATABASE, "-c", "SELECT pg_sleep(60)"]);
+    let running = command.process_group(0).spawn().unwrap();
+    let begun = Instant::now();
+    let asleep = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'";
+    while scene.postgres.sql(asleep).unwrap().trim() != "1" {
+        assert!(begun.elapsed() < PATIENCE, "it does not sleep: {}", scene.gate.log());
+        sleep(Duration::from_millis(50));
+    }
+    // As a terminal does it: everybody in the foreground hears of it.
+    let group = Pid::from_raw(i32::try_from(running.id()).unwrap()).unwrap();
+    kill_process_group(group, Signal::INT).unwrap();
+    let ended = running.wait_with_output().unwrap();
+    assert!(err(&ended).contains("canceling statement due to user request"), "{}", err(&ended));
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert_eq!(scene.run(&["connect", "shop", "--exec", "--", "sh", "-c", "exit 7"]).status.code(), Some(7));
+}
+
+#[test]
+fn login_is_refreshed_once_however_many_commands_see_it_end() {
+    let scene = Scene::start();
+    scene.log_in_by_device("dana");
+    let folder = scene.home.path().join("portcullis");
+    let files = || std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let file = files().find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
+    let kept = || serde_json::from_slice::<Value>(&std::fs::read(&file).unwrap()).unwrap();
+    let first = kept();
+    // It ends in a moment.
+    let mut ending = first.clone();
+    ending["ends"] = (first["ends"].as_u64().unwrap() - 3_590).into();
+    std::fs::write(&file, ending.to_string()).unwrap();
+    // This provider gives a refresh token once, and takes the whole login back where one is shown twice.
+    let asking: Vec<_> = (0..6).map(|_| scene.command(&["whoami"]).spawn().unwrap()).collect();
+    for command in asking {
+        let answer = command.wait_with_output().unwrap();
+        assert!(answer.status.success() && out(&answer).contains("dana@example.com"), "{}", err(&answer));
+    }
+    let next = kept();
+    assert_ne!((&first["token"], &first["refresh"]), (&next["token"], &next["refresh"]));
+    assert!(next["ends"].as_u64() >= first["ends"].as_u64());
+    assert_eq!(out(&scene.psql(&["-c", "SELECT 1"])), "1");
+    assert!(files().all(|path| path.metadata().unwrap().permissions().mode() & 0o077 == 0), "others can read a login");
+}
+
+#[test]
+fn port_stays_open_for_many_connections_at_once_and_says_how_to_use_it() {
+    let scene = Scene::start();
+    scene.log_in_by_device("dana");
+    let mut connect = scene.command(&["connect", "shop"]).spawn().unwrap();
+    let mut said = BufReader::new(connect.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default().to_owned();
+    assert!(port.parse::<u16>().is_ok(), "{line}{}", complaint(&mut connect));
+    let statements = |number: usize| format!("SELECT {number} FROM pg_sleep(0.2)");
+    let psqls: Vec<_> = (0..20)
+        .map(|number| {
+            let mut psql = Command::new(scene.postgres.program("psql"));
+            psql.args([
+                "-X",
+                "-A",
+                "-t",
+                "-w",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "anybody",
+                "-d",
+                Postgres::DATABASE,
+            ]);
+            psql.args(["-c", &statements(number)]).env_remove("PGPASSWORD");
+            psql.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for (number, psql) in psqls.into_iter().enumerate() {
+        let answer = psql.wait_with_output().unwrap();
+        assert_eq!(out(&answer), number.to_string(), "{}", err(&answer));
+    }
+    connect.kill().unwrap();
+    connect.wait().unwrap();
 }
