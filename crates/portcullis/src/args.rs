@@ -122,8 +122,8 @@ Examples:
 
     /// Connects you to a target: no password, your usual client, a port on this machine.
     #[command(after_help = "\
-The port is on 127.0.0.1. Whoever can use this machine can connect to it as you for as long as it is
-open; `--exec` closes it with the command.
+The port is on 127.0.0.1. On Linux it takes connections of your own programs alone; elsewhere whoever
+can use this machine can connect as you for as long as it is open. `--exec` closes it with the command.
 
 Examples:
   portcullis connect orders-db                    then do as it says, in another terminal

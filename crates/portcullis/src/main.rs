@@ -10,6 +10,7 @@ mod control;
 mod doors;
 mod login;
 mod moment;
+mod neighbours;
 mod output;
 mod protocols;
 mod visible;

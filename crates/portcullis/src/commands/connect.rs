@@ -17,7 +17,7 @@ use super::targets::TargetList;
 use crate::args;
 use crate::client::{Client, wait};
 use crate::output::{Failure, Output, Tone, Verdict};
-use crate::{protocols, visible};
+use crate::{neighbours, protocols, visible};
 
 /// The most connections at a time; more wait.
 const MAX_CONNECTIONS: usize = 256;
@@ -89,10 +89,21 @@ async fn serve(
 
 async fn carry(mut stream: TcpStream, client: &Client, target: &str) -> Result<(), Failure> {
     let _ = stream.set_nodelay(true);
+    if !is_own(&stream).map_err(Failure::of)? {
+        return Err(Failure::Said(String::from("another user of this machine tried to connect, and was turned away")));
+    }
     let mut tunnel = client.tunnel(target).await?;
     // An end that is not clean is for the two to notice.
     let _ = tokio::io::copy_bidirectional(&mut stream, &mut tunnel).await;
     Ok(())
+}
+
+fn is_own(stream: &TcpStream) -> std::io::Result<bool> {
+    match (stream.peer_addr()?, stream.local_addr()?) {
+        (SocketAddr::V4(peer), SocketAddr::V4(here)) => neighbours::is_own(peer, here),
+        // Nothing listens there.
+        _ => Ok(false),
+    }
 }
 
 async fn announce(client: &Client, target: &str, address: SocketAddr, output: &mut Output) -> Result<(), Failure> {
@@ -100,7 +111,7 @@ async fn announce(client: &Client, target: &str, address: SocketAddr, output: &m
     let listed = client.read::<TargetList>("targets").await.ok();
     let found = listed.and_then(|list| list.targets.into_iter().find(|one| one.name == target));
     let name = output.toned(Tone::Strong, visible::line(target));
-    output.line(format_args!("{name} is at {address} until you press Ctrl-C, for everybody on this machine."))?;
+    output.line(format_args!("{name} is at {address} until you press Ctrl-C."))?;
     if let Some(usual) = found.and_then(|target| protocols::usual_client(&target.protocol, address)) {
         output.line(format_args!("\n  {usual}\n"))?;
     }
