@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::channel;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -251,6 +252,41 @@ fn login_is_refreshed_once_however_many_commands_see_it_end() {
     assert!(next["ends"].as_u64() >= first["ends"].as_u64());
     assert_eq!(out(&scene.psql(&["-c", "SELECT 1"])), "1");
     assert!(files().all(|path| path.metadata().unwrap().permissions().mode() & 0o077 == 0), "others can read a login");
+}
+
+#[test]
+fn sessions_are_followed_as_they_begin_and_end() {
+    let scene = Scene::start();
+    scene.log_in_by_device("dana");
+    let mut following = scene.command(&["sessions", "--follow"]).spawn().unwrap();
+    let (tell, seen) = channel();
+    let lines = BufReader::new(following.stdout.take().unwrap()).lines().map_while(Result::ok);
+    std::thread::spawn(move || lines.for_each(|line| drop(tell.send(line))));
+    let mut talking =
+        scene.command(&["connect", "shop", "--exec", "--", scene.postgres.program("psql").to_str().unwrap()]);
+    talking.args([
+        "-X",
+        "-w",
+        "-U",
+        "anybody",
+        "-d",
+        Postgres::DATABASE,
+        "-c",
+        "SELECT pg_sleep(2)",
+        "-c",
+        "DROP TABLE x",
+    ]);
+    let talking = talking.spawn().unwrap();
+    let mut lines: Vec<String> = Vec::new();
+    while !lines.last().is_some_and(|line| line.contains("ended") && line.contains("1 denied")) {
+        lines.push(seen.recv_timeout(PATIENCE).unwrap_or_else(|why| panic!("{why}: {lines:?}")));
+    }
+    let id = lines.last().and_then(|line| line.split(' ').next()).unwrap();
+    let began = lines.iter().find(|line| line.starts_with(id) && line.contains("began"));
+    assert!(began.is_some_and(|line| line.contains("shop") && line.contains("dana@example.com")), "{lines:?}");
+    talking.wait_with_output().unwrap();
+    following.kill().unwrap();
+    following.wait().unwrap();
 }
 
 #[test]

@@ -65,6 +65,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   portcullis sessions
+  portcullis sessions --follow                    as they begin and end, anywhere you may look
   portcullis sessions --dir /mnt/archive --json | jq 'select(.target == \"orders-db\")'")]
     Sessions(Sessions),
 
@@ -149,6 +150,7 @@ Examples:
   export PORTCULLIS_CONTROL=https://portcullis.example.com
   portcullis login
   portcullis asks                                 what you may answer, and what you asked
+  portcullis asks --watch                         as they come
   portcullis asks --state denied --json")]
     Asks(Asks),
 
@@ -222,9 +224,29 @@ pub(crate) struct Sessions {
     /// The folder of recordings; without it, the configured one.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) dir: Option<PathBuf>,
+    /// Those that are live at the control API, then each as it begins and ends, until you press Ctrl-C.
+    #[arg(long, conflicts_with = "dir", requires = "control")]
+    pub(crate) follow: bool,
+    /// The control API's URL, for `--follow`.
+    #[arg(long, value_name = "URL", env = "PORTCULLIS_CONTROL")]
+    control: Option<String>,
+    /// As for the other commands that ask the control API.
+    #[arg(long, value_name = "FILE", requires = "follow")]
+    token_file: Option<PathBuf>,
+    /// As for the other commands that ask the control API.
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_CA")]
+    ca: Option<PathBuf>,
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl Sessions {
+    /// The control API, where it is to be asked.
+    pub(crate) fn followed(&self) -> Option<Control> {
+        let control = self.control.clone().filter(|_| self.follow)?;
+        Some(Control { plane: Plane { control, ca: self.ca.clone() }, token_file: self.token_file.clone() })
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -336,6 +358,9 @@ pub(crate) struct Asks {
     /// Asks in every state.
     #[arg(long, conflicts_with = "state")]
     pub(crate) all: bool,
+    /// Those that are pending, then each as it is made or changes, until you press Ctrl-C.
+    #[arg(long, conflicts_with_all = ["state", "all"])]
+    pub(crate) watch: bool,
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,

@@ -11,11 +11,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::args;
+use crate::events::Events;
 use crate::login::{Credential, Store};
 use crate::output::Failure;
 
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
+
+/// How long one stream of events is followed before it is asked for anew, with a fresh token.
+const FOLLOWED: Duration = Duration::from_secs(600);
 
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
@@ -63,6 +67,15 @@ impl Client {
     pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         let token = self.credential.token().await?;
         self.plane.ask(Method::GET, path, Some(&token), None::<&()>).await
+    }
+
+    /// Follows what changes.
+    pub(crate) async fn follow(&self, path: &str) -> Result<Events, Failure> {
+        let token = self.credential.token().await?;
+        let url = format!("{}/v1/{path}", self.plane.base.as_str().trim_end_matches('/'));
+        let request = self.plane.http.get(url).bearer_auth(token.expose()).timeout(FOLLOWED);
+        let response = request.send().await.map_err(|why| self.plane.unreachable(&why))?;
+        if response.status().is_success() { Ok(Events::new(response)) } else { Err(self.plane.refusal(response).await) }
     }
 
     /// Whether there is such a target for whoever asks, without opening a tunnel to it.

@@ -8,6 +8,7 @@ mod client;
 mod commands;
 mod control;
 mod doors;
+mod events;
 mod login;
 mod moment;
 mod neighbours;

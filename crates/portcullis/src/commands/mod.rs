@@ -13,6 +13,7 @@ pub(crate) mod serve;
 pub(crate) mod sessions;
 pub(crate) mod targets;
 pub(crate) mod verify;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
