@@ -155,6 +155,7 @@ test("a real shell is replayed as its user saw it", async () => {
   shell.type("exit");
   const ended = await shell.ended;
   assert.match(ended.out, /replayed-42/, ended.err);
+  await until(async () => (await (await page.request.get("/v1/sessions?state=ended&protocol=ssh")).json()).sessions[0]);
   await page.goto("/sessions?protocol=ssh");
   await page.locator("main a[href^='/sessions/']").first().click();
   await page.getByRole("link", { name: /terminal|replay/i }).first().click();
@@ -162,6 +163,37 @@ test("a real shell is replayed as its user saw it", async () => {
   await page.locator(".ap-playback-button, .ap-overlay-start").first().click();
   await page.waitForFunction(() => document.querySelector(".ap-term")?.textContent?.includes("replayed-42"), null, { timeout: 20_000 });
   await page.shot("gate-replay");
+  assert.deepEqual(await page.serious(), []);
+});
+
+test("policies are read, explained and tried, and targets and parts are well", async () => {
+  await page.goto("/policies");
+  await page.getByRole("heading", { name: "never-drop" }).waitFor();
+  await page.getByText("@reason(tables stay)").waitFor();
+  await page.shot("gate-policies");
+  await page.goto("/policies?view=explain");
+  for (const [name, text] of Object.entries({ subject: "vendor", issuer: "https://id.example.com", target: "shop", action: "sql:drop", resource: "shop public orders" })) {
+    await page.locator(`form input[name=${name}]`).fill(text);
+  }
+  await page.getByRole("button", { name: "Explain" }).click();
+  await page.locator(".verdict").getByText("tables stay").waitFor();
+  await page.goto("/policies?view=replay");
+  await page.locator("form textarea").first().fill('@id("anything") permit (principal, action, resource);');
+  await page.getByRole("button", { name: "Replay", exact: true }).click();
+  await page.getByText("DROP TABLE orders").first().waitFor();
+  await page.getByText(/would be decided otherwise/).waitFor();
+  await page.shot("gate-policies-replay");
+  assert.deepEqual(await page.serious(), []);
+  await page.goto("/targets");
+  for (const target of ["shop", "host"]) {
+    await page.getByRole("row", { name: new RegExp(`^${target}`) }).getByText("up", { exact: true }).waitFor();
+  }
+  await page.shot("gate-targets");
+  assert.deepEqual(await page.serious(), []);
+  await page.goto("/health");
+  await page.getByText("issuer okta").waitFor();
+  assert.equal(await page.locator(".parts").getByText("failed").count(), 0);
+  await page.shot("gate-health");
   assert.deepEqual(await page.serious(), []);
 });
 

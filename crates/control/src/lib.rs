@@ -14,10 +14,12 @@ pub mod desk;
 mod http;
 pub mod index;
 pub mod page;
+pub mod policies;
 pub mod sign_in;
 pub mod store;
 pub mod tickets;
 pub mod tunnel;
+pub mod vitals;
 pub mod vocabulary;
 
 use std::net::SocketAddr;
@@ -41,10 +43,12 @@ use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::http::Listener;
 use crate::index::{Follower, Index};
+use crate::policies::Policies;
 use crate::sign_in::{Issuer, SignIns};
 use crate::store::{Sqlite, StoreError};
 use crate::tickets::TicketDesk;
 use crate::tunnel::{Doors, Places};
+use crate::vitals::Vitals;
 
 /// How often what is over is ended.
 const TICK: Duration = Duration::from_secs(1);
@@ -90,6 +94,10 @@ pub struct Ports {
     pub authority: Authority,
     /// The recordings.
     pub archive: Arc<dyn Archive>,
+    /// The policies, to be read and tried.
+    pub policies: Arc<dyn Policies>,
+    /// How the gate and its targets are.
+    pub vitals: Arc<dyn Vitals>,
     /// What writes down what people do here.
     pub recorder: Arc<dyn Recorder>,
     /// The live sessions.
@@ -155,7 +163,7 @@ impl Control {
 
     /// Serves until it is dropped.
     pub async fn serve(self, ports: Ports) {
-        let Ports { identity, issuers, authority, archive, recorder, sessions, doors, tls } = ports;
+        let Ports { identity, issuers, authority, archive, policies, vitals, recorder, sessions, doors, tls } = ports;
         let (follower, changed) = Follower::new(self.index.clone(), Arc::clone(&archive));
         let api = Api {
             desk: Arc::clone(&self.desk),
@@ -167,6 +175,8 @@ impl Control {
             authority,
             index: self.index,
             archive,
+            policies,
+            vitals,
             changed,
             sign_ins: SignIns::new(
                 issuers,

@@ -439,7 +439,6 @@ pub(crate) struct Verify {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once a process")]
 pub(crate) enum PolicyCommand {
     /// Validates policies and lists them.
     #[command(after_help = "\
@@ -470,8 +469,41 @@ Examples:
       --resource 'Table::\"orders-db/shop/public/orders\"' --fact unfiltered=true")]
     Explain(PolicyExplain),
 
+    /// Says which recorded operations other policies would have decided otherwise.
+    #[command(after_help = "\
+Nothing is sent to any target, and nothing that runs is changed. It exits with 1 where anything would be
+decided otherwise.
+
+Examples:
+  portcullis policy replay new-policies --config gate.toml
+  portcullis policy replay new-policies --from 2026-11-01T00:00:00Z --target orders-db
+  portcullis policy replay new-policies --dir /mnt/archive --json | jq -r .statement")]
+    Replay(PolicyReplay),
+
     /// Prints the schema that policies are validated against, for editors and people.
     Schema,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyReplay {
+    /// The folder of the other policies.
+    #[arg(value_name = "POLICIES")]
+    pub(crate) policies: PathBuf,
+    /// The folder of recordings; without it, the configured one.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Sessions that were opened at this time or later (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<jiff::Timestamp>,
+    /// Sessions that were opened before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<jiff::Timestamp>,
+    /// Sessions on this target.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: Option<String>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

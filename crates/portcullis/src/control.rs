@@ -17,6 +17,7 @@ use portcullis_runtime::server::beside::{Beside, Open, Opening, Shared};
 
 use crate::archive::SpoolArchive;
 use crate::doors::GateDoors;
+use crate::policies::{GatePolicies, GateVitals};
 
 /// Opens the control plane that a configuration asks for.
 pub(crate) fn opening() -> Opening {
@@ -80,7 +81,10 @@ impl Beside for Embedded {
     }
 
     fn serve(self: Box<Self>, gate: Shared) -> BoxFuture<'static, ()> {
+        let labels = Arc::new(gate.labels.clone());
         let authority = Authority::new(gate.policy, gate.labels);
+        let policies = Arc::new(GatePolicies { policies: gate.policies, labels });
+        let vitals = Arc::new(GateVitals(gate.vitals));
         let archive = Arc::new(SpoolArchive(self.recordings));
         let Shared { identity, recorder, sessions, doors, tls, .. } = gate;
         Box::pin(self.control.serve(Ports {
@@ -88,6 +92,8 @@ impl Beside for Embedded {
             issuers: self.issuers,
             authority,
             archive,
+            policies,
+            vitals,
             recorder,
             sessions,
             doors: Arc::new(GateDoors(doors)),

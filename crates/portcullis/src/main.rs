@@ -13,6 +13,7 @@ mod login;
 mod moment;
 mod neighbours;
 mod output;
+mod policies;
 mod protocols;
 mod visible;
 
@@ -51,6 +52,9 @@ fn main() -> ExitCode {
         Command::Policy { command: PolicyCommand::Test(test) } => commands::policy::test(config, &test, &mut output),
         Command::Policy { command: PolicyCommand::Explain(explain) } => {
             commands::explain::run(config, &explain, &mut output)
+        }
+        Command::Policy { command: PolicyCommand::Replay(replay) } => {
+            commands::policy_replay::run(config, &replay, &mut output)
         }
         Command::Policy { command: PolicyCommand::Schema } => commands::policy::schema(&mut output),
         Command::Config { command: args::ConfigCommand::Schema } => commands::config::schema(&mut output),

@@ -11,8 +11,9 @@ use std::time::Instant;
 
 use clap::Args;
 
-use crate::command::{cargo, run as run_command};
+use crate::command::{cargo, find, run as run_command};
 use crate::setup::{self, Part};
+use crate::ui;
 use interrupt::Interrupt;
 use people::{PEOPLE, Person};
 use scene::Scene;
@@ -30,6 +31,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::notice()?;
     let began = Instant::now();
     setup::ensure(&[Part::Build, Part::Demo])?;
+    if options.check {
+        // Nobody looks at the page.
+    } else if find("npm").is_some() {
+        ui::run(&ui::Options::default())?;
+    } else {
+        println!("demo: there is no npm, so the web page will say how to build it");
+    }
     println!("demo: building the gate; the first time takes some minutes");
     // Not the release build: it is slower to make, and nobody waits for the gate here.
     run_command(&mut cargo(["build", "--package", "portcullis"]))?;
@@ -62,6 +70,10 @@ fn introduce(scene: &Scene) -> anyhow::Result<()> {
     println!("Who answers what waits, as the DBA:");
     println!("  {}", scene.control_line(&people::DBA));
     println!("  {} asks                    # then show, approve or deny one", scene.binary());
+    println!("The same in a browser, with what runs now and what was done:\n  {}", scene.gate.control_url());
+    let names: Vec<_> = PEOPLE.iter().map(|person| person.name).collect();
+    println!("  continue with `demo`, as {}; {} sees most", names.join(", "), people::DBA.name);
+    println!("  (the browser does not know the gate's certificate, which was made for this demo)");
     println!("What the gate recorded:");
     println!("  {gate} sessions         # who was here");
     println!("  {gate} replay 1         # what one of them did, with every decision and its reason");

@@ -7,10 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use portcullis_testkit::issuer::Issuer;
+use portcullis_testkit::issuer::{Issuer, Person as IssuerPerson};
 use portcullis_testkit::servers::{Build, Gate, GateConfig, GateTarget, Policies, Postgres, Version};
 
-use super::people::Person;
+use super::people::{PEOPLE, Person};
 use crate::command::root;
 
 const SHOP: &str = include_str!("shop.sql");
@@ -32,6 +32,11 @@ tag = "card"
 [masking.tags.card]
 style = "partial"
 keep = 4
+"#;
+/// What the web page and the command line are at the issuer.
+const SIGN_IN: &str = r#"
+sign_in = { client_id = "portcullis-page" }
+command_line = { client_id = "portcullis" }
 "#;
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -66,6 +71,10 @@ impl Scene {
         let mut config = GateConfig::open(issuer.url(), vec![GateTarget::shop(&postgres)]);
         config.policies = Policies::Folder(root().join("deploy/policies"));
         config.more = MASKING.to_owned();
+        config.identity = SIGN_IN.to_owned();
+        for person in &PEOPLE {
+            issuer.add_person(IssuerPerson { name: person.name.to_owned(), claims: person.claims() });
+        }
         let gate = Gate::start(Build::Debug, config)?;
         Ok(Self { gate, issuer, postgres })
     }

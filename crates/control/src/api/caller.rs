@@ -18,7 +18,7 @@ use crate::ask::{Ask, Person, Unanswerable};
 use crate::desk::DeskError;
 use crate::http::Peer;
 use crate::sign_in::Cookie;
-use crate::vocabulary::PLANE;
+use crate::vocabulary::{PLANE, RECORDINGS_READ};
 
 /// The cookie of somebody who signed in. The prefix makes browsers refuse it from any other host or without
 /// TLS.
@@ -155,6 +155,11 @@ impl Caller {
         }
         self.asked.permitted();
         Ok(permitted)
+    }
+
+    /// Whether somebody may look at what was recorded on a target.
+    pub(super) fn may_read(&self, api: &Api, target: &str) -> bool {
+        self.may(api, RECORDINGS_READ, target)
     }
 
     /// Whether the policies permit something about a target.

@@ -8,9 +8,11 @@ mod caller;
 mod failure;
 mod live;
 mod me;
+mod policies;
 pub mod routes;
 mod sessions;
 mod sign_in;
+mod targets;
 mod tickets;
 mod tunnel;
 
@@ -26,17 +28,21 @@ pub use self::asks::{Listed, Reason, Shown};
 pub use self::audit::AuditList;
 pub use self::failure::Failure;
 pub use self::me::Me;
+pub use self::policies::{Draft, ReplayAsked, ReplayResult, Validation};
 pub use self::sessions::{Ended, Ends, EventList, OperationList, SessionList, ShownEvent};
 pub use self::sign_in::{Issuers, ShownIssuer};
+pub use self::targets::{GateHealth, TargetList};
 pub use self::tickets::{Ticket, TicketFor};
 use crate::archive::Archive;
 use crate::audit::Audit;
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::index::Index;
+use crate::policies::Policies;
 use crate::sign_in::SignIns;
 use crate::tickets::TicketDesk;
 use crate::tunnel::{Doors, Places};
+use crate::vitals::Vitals;
 
 /// How far the clocks of issuers may be ahead.
 const LEEWAY: Duration = Duration::from_secs(60);
@@ -56,6 +62,10 @@ pub struct Api {
     pub index: Index,
     /// Their recordings.
     pub archive: Arc<dyn Archive>,
+    /// The policies, to be read and tried.
+    pub policies: Arc<dyn Policies>,
+    /// How the gate and its targets are.
+    pub vitals: Arc<dyn Vitals>,
     /// Tells of the numbers of sessions that have changed.
     pub changed: broadcast::Sender<u64>,
     /// Where it is written down what people do.

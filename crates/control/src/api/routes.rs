@@ -15,11 +15,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use portcullis_core::vocabulary::Action;
 
-use super::{Api, Failure, asks, audit, live, me, sessions, sign_in, tickets, tunnel};
+use super::{Api, Failure, asks, audit, live, me, policies, sessions, sign_in, targets, tickets, tunnel};
 use crate::{page, vocabulary as may};
 
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 16 << 10;
+
+/// The longest bundle of policies, in bytes of JSON.
+const MAX_BUNDLE: usize = 8 << 20;
 
 /// What a route needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +69,22 @@ pub fn table() -> Vec<Route> {
         read("/v1/sessions/{id}/events/live", Needs::Permit(may::RECORDINGS_READ), get(live::events)),
         change("/v1/sessions/{id}/terminate", Needs::Permit(may::SESSIONS_END), post(sessions::terminate)),
         read("/v1/operations", Needs::Permit(may::RECORDINGS_READ), get(sessions::operations)),
+        read("/v1/policies", Needs::Permit(may::POLICIES_READ), get(policies::show)),
+        change("/v1/policies/validate", Needs::Permit(may::POLICIES_TRY), large(post(policies::validate))),
+        change("/v1/policies/explain", Needs::Permit(may::POLICIES_TRY), post(policies::explain)),
+        change("/v1/policies/replay", Needs::Permit(may::POLICIES_TRY), large(post(policies::replay))),
+        read("/v1/targets", Needs::Permit(may::TARGETS_READ), get(targets::list)),
+        read("/v1/health", Needs::Permit(may::HEALTH_READ), get(targets::health)),
         read("/v1/audit", Needs::Permit(may::AUDIT_READ), get(audit::list)),
         read("/v1/tunnel/{target}", Needs::Identity, get(tunnel::open)),
         change("/v1/tickets", Needs::Permit(may::TICKETS_MAKE), post(tickets::make)),
         change("/v1/revocations", Needs::Permit(may::SESSIONS_END), post(sessions::end)),
     ]
+}
+
+/// A route to which whole bundles of policies are sent.
+fn large(route: MethodRouter<Api>) -> MethodRouter<Api> {
+    route.layer(DefaultBodyLimit::max(MAX_BUNDLE))
 }
 
 /// Makes the router.

@@ -14,7 +14,8 @@ use super::caller::Caller;
 use super::{Api, Failure};
 use crate::archive::{Archive, ArchiveError, Recorded};
 use crate::ask::{MAX_REASON, rfc3339};
-use crate::index::{Filter, OperationFilter, OperationRow, Session};
+pub(super) use crate::index::Filter;
+use crate::index::{OperationFilter, OperationRow, Session};
 use crate::vocabulary::{PLANE, SESSIONS_END};
 
 /// Entries of a page where a request says nothing else.
@@ -106,7 +107,7 @@ pub(super) struct Range {
     limit: Option<usize>,
 }
 
-fn micros(time: Option<jiff::Timestamp>) -> Option<u64> {
+pub(super) fn micros(time: Option<jiff::Timestamp>) -> Option<u64> {
     time.map(|time| u64::try_from(time.as_microsecond()).unwrap_or_default())
 }
 

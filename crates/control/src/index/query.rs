@@ -214,6 +214,13 @@ impl Index {
         names.fetch_all(&self.read).await.map_err(failed)
     }
 
+    /// How many sessions go on, by their target.
+    pub async fn live(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        let counted = sqlx::query_as("SELECT target, count(*) FROM sessions WHERE complete = 0 GROUP BY target");
+        let counted: Vec<(String, i64)> = counted.fetch_all(&self.read).await.map_err(failed)?;
+        Ok(counted.into_iter().map(|(target, count)| (target, u64::try_from(count).unwrap_or_default())).collect())
+    }
+
     /// Operations, the latest session's latest first.
     pub async fn operations(&self, filter: &OperationFilter) -> Result<Page<OperationRow>, StoreError> {
         let most = limit(filter.sessions.limit);

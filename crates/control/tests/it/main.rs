@@ -3,6 +3,7 @@
 
 mod archive;
 mod audit;
+mod policies;
 mod sessions;
 mod sign_in;
 mod tickets;
@@ -129,6 +130,8 @@ impl Plane {
             issuers: sign_in::issuers(),
             authority: Authority::new(Arc::new(ByGroup), HashMap::new()),
             archive: Arc::clone(&archive) as _,
+            policies: Arc::new(policies::NoDrops),
+            vitals: Arc::new(policies::TwoTargets),
             recorder: Arc::clone(&recorder) as _,
             sessions: Arc::clone(&sessions),
             doors: Arc::new(tunnel::Shop),

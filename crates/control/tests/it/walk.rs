@@ -6,6 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::archive::opened;
+use crate::policies::question;
 use crate::{Plane, identity};
 
 /// Who may call a route, with what, and how it answers them.
@@ -47,6 +48,12 @@ fn expected(method: &Method, path: &str) -> Expected {
             | "/v1/operations",
         ) => Expected::of("auditor"),
         ("POST", "/v1/sessions/{id}/terminate") => Expected { body: reason(), ..Expected::of("operator") },
+        ("GET", "/v1/policies" | "/v1/health") => Expected::of("operator"),
+        ("GET", "/v1/targets") => Expected::of("auditor"),
+        ("POST", "/v1/policies/validate" | "/v1/policies/replay") => {
+            Expected { body: Some(json!({ "files": [] })), ..Expected::of("operator") }
+        }
+        ("POST", "/v1/policies/explain") => Expected { body: Some(question()), ..Expected::of("operator") },
         ("GET", "/v1/audit") => Expected::of("operator"),
         ("POST", "/v1/tickets") => Expected { body: Some(json!({ "target": "shop" })), ..Expected::of("operator") },
         ("POST", "/v1/revocations") => {

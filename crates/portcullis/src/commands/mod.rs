@@ -8,6 +8,7 @@ pub(crate) mod connect;
 pub(crate) mod explain;
 pub(crate) mod login;
 pub(crate) mod policy;
+pub(crate) mod policy_replay;
 pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod sessions;

@@ -62,3 +62,22 @@ fn sample_policies_are_valid_and_pass_their_own_tests() {
     let tested = Folder::new().run(&["policy", "test", "--dir", deployed, &table]);
     assert_eq!(tested.code, Some(0), "{}", tested.out);
 }
+
+#[test]
+fn other_policies_are_tried_on_what_was_recorded() {
+    let (folder, _) = crate::recordings::recorded();
+    folder.write("others/all.cedar", "@id(\"everything\")\npermit (principal, action, resource);\n");
+    folder.write("same/none.cedar", "@id(\"nothing\")\nforbid (principal, action, resource);\n");
+    let changed = folder.run(&["policy", "replay", "others"]);
+    assert_eq!(changed.code, Some(1), "{}", changed.err);
+    assert!(changed.out.contains("deny → allow  everything  DROP TABLE orders \\u{1b}[2J"), "{}", changed.out);
+    assert!(changed.out.contains("1 of 1 operations in 1 sessions would be decided otherwise"), "{}", changed.out);
+    let same = folder.run(&["policy", "replay", "same", "--target", "orders-db"]);
+    assert_eq!(
+        (same.code, same.out.as_str()),
+        (Some(0), "0 of 1 operations in 1 sessions would be decided otherwise\n")
+    );
+    let none = folder.run(&["policy", "replay", "others", "--to", "2020-01-01T00:00:00Z", "--json"]);
+    assert_eq!((none.code, none.out.as_str()), (Some(0), ""), "{}", none.err);
+    assert_eq!(folder.run(&["policy", "replay", "missing"]).code, Some(2));
+}

@@ -18,7 +18,7 @@ use crate::gate::Folder;
 const AT: u64 = 1_795_402_740_000_000;
 
 /// A gate's folder with one recorded session, in which ann was denied a DROP.
-fn recorded() -> (Folder, PathBuf) {
+pub(crate) fn recorded() -> (Folder, PathBuf) {
     let folder = Folder::new();
     let config = Config { dir: folder.path().join("recordings"), ..Config::default() };
     let spool = Spool::open(&config, Arc::new(SystemClock)).unwrap();

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::names;
+use super::recorded::RecordedEffect;
 use super::words::{ActionWord, Words};
 use crate::config::{duration, nearest};
 
@@ -43,8 +44,12 @@ pub struct Asked {
     /// Seconds since 1970-01-01 UTC when the question is put; now where it is not given.
     #[serde(default)]
     pub at: Option<u64>,
-    /// What the operation would do: one effect or more.
+    /// What the operation would do: one effect or more, here or among `recorded`.
+    #[serde(default)]
     pub effects: Vec<AskedEffect>,
+    /// Effects as recordings have them.
+    #[serde(default)]
+    pub recorded: Vec<RecordedEffect>,
 }
 
 /// Who asks.
@@ -103,9 +108,12 @@ impl Asked {
         let mut effects = Vec::new();
         let mut family = "";
         for asked in &self.effects {
-            let action = known_action(words, &asked.action)?;
-            family = action.vocabulary.family;
-            effects.push(asked.understood(words, action, &self.target)?);
+            family = known_action(words, &asked.action)?.vocabulary.family;
+            effects.push(asked.understood(words, &self.target)?);
+        }
+        for recorded in &self.recorded {
+            family = known_action(words, &recorded.action)?.vocabulary.family;
+            effects.push(recorded.understood(words)?);
         }
         if effects.is_empty() {
             return Err(String::from("there is no effect to ask about"));
@@ -136,26 +144,33 @@ impl Who {
 }
 
 impl AskedEffect {
-    fn understood(&self, words: &Words, action: &ActionWord, target: &str) -> Result<Effect, String> {
-        let resource = match &self.resource {
-            Some(written) => resource(words, written, target)?,
-            None => Resource::target(),
-        };
-        let mut facts = Facts::new();
-        for (name, value) in &self.facts {
-            let entry = action
-                .vocabulary
-                .facts
-                .iter()
-                .find(|entry| entry.name == name)
-                .ok_or_else(|| unknown("fact", name, action.vocabulary.facts.iter().map(|entry| entry.name)))?;
-            let fact = fact(entry.kind, value).ok_or_else(|| format!("the fact `{name}` is of another type"))?;
-            facts.insert(entry.name, fact);
-        }
-        let entry = action.vocabulary.actions.iter().find(|entry| entry.action.name() == action.name);
-        let action = entry.ok_or_else(|| unknown("action", &self.action, []))?.action;
-        Ok(Effect { action, resource, facts })
+    fn understood(&self, words: &Words, target: &str) -> Result<Effect, String> {
+        effect(words, &self.action, &self.facts, |_| match &self.resource {
+            Some(written) => resource(words, written, target),
+            None => Ok(Resource::target()),
+        })
     }
+}
+
+/// An effect in core's words.
+pub(super) fn effect(
+    words: &Words,
+    action: &str,
+    facts: &BTreeMap<String, Value>,
+    resource: impl FnOnce(&ActionWord) -> Result<Resource, String>,
+) -> Result<Effect, String> {
+    let word = known_action(words, action)?;
+    let resource = resource(word)?;
+    let mut known = Facts::new();
+    for (name, value) in facts {
+        let entry = word.vocabulary.facts.iter().find(|entry| entry.name == name);
+        let entry = entry.ok_or_else(|| unknown("fact", name, word.vocabulary.facts.iter().map(|entry| entry.name)))?;
+        let fact = fact(entry.kind, value).ok_or_else(|| format!("the fact `{name}` is of another type"))?;
+        known.insert(entry.name, fact);
+    }
+    let entry = word.vocabulary.actions.iter().find(|entry| entry.action.name() == word.name);
+    let action = entry.ok_or_else(|| unknown("action", action, []))?.action;
+    Ok(Effect { action, resource, facts: known })
 }
 
 fn known_action<'w>(words: &'w Words, name: &str) -> Result<&'w ActionWord, String> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 
 use super::problem::{PolicyError, PolicyErrors, Source};
+use super::shown::PolicyFile;
 
 /// Files in one bundle.
 const MAX_FILES: usize = 1_000;
@@ -49,6 +50,30 @@ impl Bundle {
         }
         let names = paths.iter().map(|path| path.strip_prefix(dir).unwrap_or(path).display().to_string());
         let revision = revision(names.zip(&sources));
+        Ok(Self { sources, revision })
+    }
+}
+
+impl Bundle {
+    /// A bundle that came as texts.
+    pub(super) fn of(files: &[PolicyFile]) -> Result<Self, PolicyErrors> {
+        let wrong = |name: &str, what: &str| Err(PolicyError::of_file(name, what).into());
+        if files.len() > MAX_FILES {
+            return wrong("", "there are too many files for one bundle");
+        }
+        let mut files: Vec<_> = files.iter().collect();
+        files.sort_by(|one, other| one.name.cmp(&other.name));
+        for (at, file) in files.iter().enumerate() {
+            if file.text.len() as u64 > MAX_FILE_BYTES {
+                return wrong(&file.name, "the file has too many bytes");
+            }
+            if files.iter().take(at).any(|other| other.name == file.name) {
+                return wrong(&file.name, "two files have this name");
+            }
+        }
+        let source = |file: &&PolicyFile| Source { name: file.name.as_str().into(), text: file.text.as_str().into() };
+        let sources: Vec<Source> = files.iter().map(source).collect();
+        let revision = revision(sources.iter().map(|source| (source.name.to_string(), source)));
         Ok(Self { sources, revision })
     }
 }

@@ -122,7 +122,7 @@ fn start(policy: &Policy) -> usize {
     policy.as_ref().loc().map_or(0, |loc| loc.start())
 }
 
-fn annotations(policy: &Policy) -> Annotations {
+pub(super) fn annotations(policy: &Policy) -> Annotations {
     let written = policy.as_ref().annotations();
     written
         .map(|(name, annotation)| {

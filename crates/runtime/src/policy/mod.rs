@@ -15,8 +15,10 @@ mod marks;
 mod names;
 mod problem;
 mod reads;
+mod recorded;
 mod rules;
 mod ruling;
+mod shown;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -36,6 +38,8 @@ pub use check::{Checked, PolicySummary, check, schema_text};
 pub use config::PolicyConfig;
 pub use explain::{EffectExplained, Explanation, WorldExplained};
 pub use problem::{PolicyError, PolicyErrors};
+pub use recorded::{Changed, RecordedEffect, RecordedResource, Replay, Replayed};
+pub use shown::{PolicyFile, ShownBundle, ShownPolicy};
 pub use table::{CaseReport, TestReport, test};
 pub use watch::Watch;
 
@@ -150,5 +154,5 @@ impl Policy for CedarPolicy {
 
 fn prepare(bundle: &Bundle, words: &Arc<Words>, targets: &[String]) -> Result<Rules, PolicyErrors> {
     let compiled = compile::compile(bundle, words, targets)?;
-    Rules::new(Arc::clone(&bundle.revision), compiled, Arc::clone(words), targets)
+    Rules::new(bundle, compiled, Arc::clone(words), targets)
 }

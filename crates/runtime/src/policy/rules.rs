@@ -9,10 +9,11 @@ use std::time::SystemTime;
 use portcullis_core::operation::Effect;
 use portcullis_core::policy::{Question, Ruling, Subject};
 
+use super::bundle::Bundle;
 use super::cache::Cache;
 use super::compile::{Compiled, Rule};
 use super::entities::{self, Known, Types, Unaskable};
-use super::problem::{PolicyError, PolicyErrors};
+use super::problem::{PolicyError, PolicyErrors, Source};
 use super::ruling;
 use super::words::{ActionWord, Words};
 use super::worlds::{Judgement, Slice};
@@ -31,6 +32,8 @@ type ByAction = HashMap<&'static str, Arc<Slice>>;
 /// A compiled bundle.
 pub(super) struct Rules {
     pub(super) revision: Arc<str>,
+    pub(super) loaded: SystemTime,
+    pub(super) sources: Vec<Source>,
     /// In the order of their ids.
     pub(super) list: Vec<Rule>,
     pub(super) warnings: Vec<PolicyError>,
@@ -54,7 +57,7 @@ pub(super) struct Judged {
 
 impl Rules {
     pub(super) fn new(
-        revision: Arc<str>,
+        bundle: &Bundle,
         compiled: Compiled,
         words: Arc<Words>,
         targets: &[String],
@@ -69,7 +72,9 @@ impl Rules {
         }
         let elsewhere = slicer.by_action(&words, None).map_err(failed)?;
         Ok(Self {
-            revision,
+            revision: Arc::clone(&bundle.revision),
+            loaded: SystemTime::now(),
+            sources: bundle.sources.clone(),
             list,
             warnings: compiled.warnings,
             words,

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, Schema};
 use portcullis_core::masking::reveal;
+use portcullis_core::operation::Resource;
 use portcullis_core::vocabulary::{ActionEntry, FactType, ResourceKind, TARGET, Vocabulary};
 
 use super::problem::{PolicyError, PolicyErrors};
@@ -89,6 +90,19 @@ impl Words {
             }
         }
         Ok(Self { schema, text, actions, kinds })
+    }
+
+    /// A resource of a kind to which an action applies. Where the kind is not given, the length of the path
+    /// tells it.
+    pub(super) fn resource(&self, action: &ActionWord, kind: &str, path: &[Box<str>]) -> Result<Resource, String> {
+        if path.is_empty() && (kind.is_empty() || kind == TARGET) {
+            return Ok(Resource::target());
+        }
+        let fits = |known: &&&Kind| known.levels.len() == path.len() && (kind.is_empty() || kind == known.name);
+        let mut kinds = action.applies_to.iter().filter_map(|name| self.kinds.get(name));
+        let found = kinds.by_ref().find(|known| fits(&known));
+        let found = found.ok_or_else(|| format!("`{}` is not done to `{}`", action.name, path.join("/")))?;
+        Ok(Resource::new(found.name, path.iter().cloned()))
     }
 
     /// The kind of an entity type, if it is one of resources.

@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use portcullis_core::BoxFuture;
 use portcullis_core::clock::SystemClock;
-use portcullis_core::identity::IdentitySource;
-use portcullis_core::policy::Policy;
 use portcullis_core::vocabulary::Vocabulary;
 
 use crate::config::{Config, Problem, Problems};
@@ -19,8 +17,8 @@ pub(super) type Background = BoxFuture<'static, ()>;
 
 /// The adapters that need no lock on anything: a plan has them, whether it is run or not.
 pub(super) struct Adapters {
-    pub(super) identity: Arc<dyn IdentitySource>,
-    pub(super) policy: Arc<dyn Policy>,
+    pub(super) identity: Arc<Oidc>,
+    pub(super) policy: Arc<CedarPolicy>,
     pub(super) background: Vec<Background>,
 }
 
@@ -42,11 +40,7 @@ impl Adapters {
     }
 }
 
-fn identity(
-    config: &Config,
-    metrics: &Metrics,
-    background: &mut Vec<Background>,
-) -> Result<Arc<dyn IdentitySource>, Problem> {
+fn identity(config: &Config, metrics: &Metrics, background: &mut Vec<Background>) -> Result<Arc<Oidc>, Problem> {
     let settings = &config.process.identity;
     let oidc = Oidc::new(settings.oidc.clone(), settings.cache_dir.clone(), Arc::new(SystemClock))
         .map_err(|why| config.problem("identity", why.to_string()))?;
@@ -90,7 +84,7 @@ fn policy(
     vocabularies: &[&'static Vocabulary],
     metrics: &Metrics,
     background: &mut Vec<Background>,
-) -> Result<Arc<dyn Policy>, Problems> {
+) -> Result<Arc<CedarPolicy>, Problems> {
     let targets: Vec<String> = config.targets.iter().map(|target| target.common.name.clone()).collect();
     let policy = CedarPolicy::load(&config.process.policy.dir, vocabularies, &targets)
         .map_err(|errors| Problems(errors.0.iter().map(|error| Problem::elsewhere(error.to_string())).collect()))?;

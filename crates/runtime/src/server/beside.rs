@@ -14,7 +14,9 @@ use portcullis_core::stream::Acceptor;
 use portcullis_core::vocabulary::Vocabulary;
 
 use super::doors::Doors;
+use super::vitals::Vitals;
 use crate::config::Process;
+use crate::policy::CedarPolicy;
 
 /// Something that runs beside the gate, and answers what the gate asks.
 pub trait Beside: Send {
@@ -37,6 +39,10 @@ pub struct Shared {
     pub identity: Arc<dyn IdentitySource>,
     /// The policies of now.
     pub policy: Arc<dyn Policy>,
+    /// The same, for people to read and try.
+    pub policies: Arc<CedarPolicy>,
+    /// How the gate and its targets are.
+    pub vitals: Arc<Vitals>,
     /// The labels of each target, by its name.
     pub labels: HashMap<String, Vec<(String, String)>>,
     /// The doors through which clients that come beside the gate get in to its targets.

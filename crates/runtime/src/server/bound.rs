@@ -22,8 +22,10 @@ use super::doors::{Carpenter, Doors};
 use super::journal::Journal;
 use super::listener::{Entrance, Listener};
 use super::plan::{Plan, Planned};
+use super::vitals::Vitals;
 use super::{RunError, adapters};
 use crate::identity::WithTickets;
+use crate::policy::CedarPolicy;
 use crate::recording::TargetRecording;
 use crate::telemetry::{Admin, Health, MeteredIdentity, MeteredPolicy, MeteredRecorder, Metrics};
 
@@ -53,6 +55,8 @@ impl Bound {
             None => None,
         };
         let journal = open_journal(process.recording, Arc::clone(&metrics)).await?;
+        let (issuers, policies) = (Arc::clone(&adapters.identity), Arc::clone(&adapters.policy));
+        let vitals = Arc::new(Vitals::new(Arc::clone(&policies), issuers, journal.health(), &targets));
         let common = Common {
             tokens: adapters.identity,
             tickets: beside.as_ref().map(|beside| beside.tickets()),
@@ -76,7 +80,9 @@ impl Bound {
         let mut at_drain = None;
         if let Some(beside) = beside {
             at_drain = Some(beside.at_drain());
-            background.push(beside.serve(common.shared(labels, doors.done(), &journal)));
+            let watched = Arc::clone(&vitals);
+            background.push(Box::pin(async move { watched.watch().await }));
+            background.push(beside.serve(common.shared(labels, doors.done(), policies, vitals, &journal)));
         }
         let health = Arc::new(Health::default());
         let admin = match process.admin {
@@ -168,13 +174,22 @@ struct Common {
 }
 
 impl Common {
-    fn shared(&self, labels: HashMap<String, Vec<(String, String)>>, doors: Doors, journal: &Journal) -> Shared {
+    fn shared(
+        &self,
+        labels: HashMap<String, Vec<(String, String)>>,
+        doors: Doors,
+        policies: Arc<CedarPolicy>,
+        vitals: Arc<Vitals>,
+        journal: &Journal,
+    ) -> Shared {
         // Whatever the targets are allowed: no record, no deed.
         let strict = TargetRecording { best_effort: Some(false), ..TargetRecording::default() };
         Shared {
             // A ticket is good at its target alone.
             identity: Arc::new(MeteredIdentity::new(Arc::clone(&self.tokens), &self.metrics)),
             policy: Arc::clone(&self.policy),
+            policies,
+            vitals,
             labels,
             doors,
             recorder: journal.recorder(strict),
@@ -195,7 +210,7 @@ impl Common {
     }
 
     fn listener(&self, target: Planned, journal: &Journal) -> Listener {
-        let Planned { spec, serving, vocabulary, recording, plaintext_login, listen: _ } = target;
+        let Planned { spec, serving, vocabulary, recording, plaintext_login, listen: _, address: _ } = target;
         let counted = self.metrics.target(spec.protocol, &spec.name, vocabulary);
         let ports = Ports {
             identity: Arc::new(MeteredIdentity::new(self.identity(&spec.name), &self.metrics)),

@@ -62,6 +62,11 @@ impl Journal {
         self.0.recorder(target)
     }
 
+    /// How the spool is.
+    pub(super) fn health(&self) -> Arc<SpoolHealth> {
+        self.0.health()
+    }
+
     /// Seals and signs everything. It waits for the disk.
     pub(super) fn close(&self) {
         if let Err(why) = self.0.close() {

@@ -140,7 +140,7 @@ impl Listener {
 }
 
 /// An error with its causes.
-fn chain(why: &ServeError) -> String {
+pub(super) fn chain(why: &ServeError) -> String {
     let mut text = why.to_string();
     let mut cause = std::error::Error::source(why);
     while let Some(why) = cause {

@@ -20,6 +20,7 @@ mod listener;
 mod plan;
 mod process;
 pub mod socket;
+pub mod vitals;
 
 use std::path::Path;
 

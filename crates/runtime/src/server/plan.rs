@@ -40,6 +40,7 @@ pub(super) struct Planned {
     pub(super) serving: Arc<dyn Serving>,
     pub(super) vocabulary: &'static Vocabulary,
     pub(super) listen: SocketAddr,
+    pub(super) address: String,
     pub(super) recording: TargetRecording,
     pub(super) plaintext_login: bool,
 }
@@ -148,13 +149,14 @@ fn planned(config: &Config, entry: &TargetEntry, kinds: &[Kind], masking: Rules)
         serving: (kind.make)(&entry.rest, &config.source)?,
         vocabulary: kind.vocabulary,
         listen: target.listen,
+        address: target.address.to_string(),
         recording: target.recording,
         plaintext_login: target.plaintext_login,
     })
 }
 
 /// The ports of a gate that serves nobody: a probe logs in for itself and asks nothing of them.
-fn nobody() -> Ports {
+pub(super) fn nobody() -> Ports {
     Ports {
         identity: Arc::new(Nobody),
         policy: Arc::new(Nobody),

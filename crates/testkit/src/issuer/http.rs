@@ -8,8 +8,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
-use axum::extract::{Query, Request, State as Extract};
+use axum::extract::{Query, RawQuery, Request, State as Extract};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -20,9 +21,10 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use super::claims::Claims;
 use super::device;
 use super::state::{Fault, State};
-use super::token;
+use super::{code, token};
 
 /// More than any reader of discovery or keys should take.
 const HUGE: usize = 1024 * 1024 + 1;
@@ -44,6 +46,7 @@ fn router(state: Arc<State>) -> Router {
         .route("/keys", get(keys))
         .route("/token", post(token::endpoint))
         .route("/device_authorization", post(device_authorization))
+        .route("/authorize", get(authorize_page).post(authorize_answer))
         .route("/device", get(device_page).post(device_answer))
         .layer(from_fn_with_state(Arc::clone(&state), outage))
         .with_state(state)
@@ -110,8 +113,8 @@ fn document(url: &str) -> Value {
         "jwks_uri": format!("{url}/keys"),
         "token_endpoint": format!("{url}/token"),
         "device_authorization_endpoint": format!("{url}/device_authorization"),
-        "authorization_endpoint": format!("{url}/device"),
-        "grant_types_supported": ["client_credentials", token::DEVICE_GRANT],
+        "authorization_endpoint": format!("{url}/authorize"),
+        "grant_types_supported": ["authorization_code", "client_credentials", token::DEVICE_GRANT],
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
         "scopes_supported": ["openid", "profile", "email", "groups"],
@@ -210,6 +213,50 @@ async fn device_answer(Extract(state): Extract<Arc<State>>, Form(answered): Form
     } else {
         (StatusCode::BAD_REQUEST, "no device waits for this code, or nobody has this name").into_response()
     }
+}
+
+async fn authorize_page(
+    Extract(state): Extract<Arc<State>>,
+    RawQuery(query): RawQuery,
+    Query(_): Query<code::Asked>,
+) -> Html<String> {
+    let mut page = format!(
+        "<!doctype html><title>Mini issuer</title><h1>An application asks who you are</h1><form method=post>\
+         <input type=hidden name=asked value=\"{}\">",
+        escaped(&query.unwrap_or_default())
+    );
+    for person in state.people() {
+        let name = escaped(&person.name);
+        // Writing to a string does not fail.
+        let _ = write!(page, "<p><button name=person value=\"{name}\">Log in as {name}</button>");
+    }
+    page.push_str("</form>");
+    Html(page)
+}
+
+#[derive(Deserialize)]
+struct Agreed {
+    asked: String,
+    person: String,
+}
+
+async fn authorize_answer(Extract(state): Extract<Arc<State>>, Form(agreed): Form<Agreed>) -> Response {
+    let person = state.people().into_iter().find(|person| person.name == agreed.person);
+    let asked = serde_urlencoded::from_str(&agreed.asked).ok();
+    let to = person.zip(asked).and_then(|(person, asked)| agreed_to(&state, asked, person.claims));
+    match to {
+        Some(to) => Redirect::to(&to).into_response(),
+        None => (StatusCode::BAD_REQUEST, "nobody has this name, or the application asks wrongly").into_response(),
+    }
+}
+
+/// Where the browser goes back to, with a code for whoever agreed.
+pub(super) fn agreed_to(state: &State, asked: code::Asked, claims: Claims) -> Option<String> {
+    let (back, said) = (asked.redirect_uri.clone(), asked.state.clone());
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    let code = state.codes().open(asked, claims.set("auth_time", now))?;
+    let answer = serde_urlencoded::to_string([("code", &code), ("state", &said), ("iss", &state.url)]).ok()?;
+    Some(format!("{back}?{answer}"))
 }
 
 fn escaped(text: &str) -> String {

@@ -1,10 +1,11 @@
 //! A mini OIDC issuer on loopback http, for tests and for the demo: discovery, keys that rotate,
-//! client credentials, the device flow (RFC 8628), tokens good and bad, faults on request.
+//! client credentials, the device flow (RFC 8628), the code flow with PKCE, tokens good and bad, faults on request.
 //!
 //! It runs on a thread of its own, so that it serves tests with and without an async runtime. It
 //! is no identity provider: everybody may ask it for anything, and it listens on loopback only.
 
 mod claims;
+mod code;
 mod device;
 mod forgery;
 mod http;
@@ -126,6 +127,14 @@ impl Issuer {
     pub fn approve(&self, user_code: &str, claims: Claims) -> anyhow::Result<()> {
         ensure!(self.state.devices().approve(user_code, claims), "no device waits for this code");
         Ok(())
+    }
+
+    /// Where the issuer sends the browser of the person behind `claims`, who agreed at the address to which an
+    /// application sent it.
+    pub fn agree(&self, address: &str, claims: Claims) -> anyhow::Result<String> {
+        let query = address.split_once('?').map_or("", |(_, query)| query);
+        let asked = serde_urlencoded::from_str(query).context("the application's question is not understood")?;
+        http::agreed_to(&self.state, asked, claims).context("the application's question is not one that is answered")
     }
 
     /// How long devices are told to wait between polls. One second unless set.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::claims::Claims;
+use super::code::Codes;
 use super::device::Devices;
 use super::keys::Keys;
 
@@ -80,6 +81,7 @@ pub(super) struct State {
     pub(super) counters: Counters,
     keys: Keys,
     devices: Devices,
+    codes: Codes,
     serial: AtomicU64,
     settings: Mutex<Settings>,
 }
@@ -104,6 +106,7 @@ impl State {
             counters: Counters::default(),
             keys: Keys::new()?,
             devices: Devices::default(),
+            codes: Codes::default(),
             serial: AtomicU64::new(1),
             settings: Mutex::new(settings),
         })
@@ -115,6 +118,10 @@ impl State {
 
     pub(super) const fn devices(&self) -> &Devices {
         &self.devices
+    }
+
+    pub(super) const fn codes(&self) -> &Codes {
+        &self.codes
     }
 
     pub(super) fn complete(&self, claims: &Claims) -> Value {

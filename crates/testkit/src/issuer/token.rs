@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::claims::Claims;
+use super::code::Shown;
 use super::device::Poll;
 use super::state::State;
 
@@ -28,6 +29,9 @@ pub(super) struct Request {
     device_code: Option<String>,
     client_id: Option<String>,
     client_secret: Option<String>,
+    code: Option<String>,
+    code_verifier: Option<String>,
+    redirect_uri: Option<String>,
 }
 
 pub(super) async fn endpoint(
@@ -38,6 +42,7 @@ pub(super) async fn endpoint(
     state.counters.token.fetch_add(1, Ordering::SeqCst);
     match request.grant_type.as_str() {
         "client_credentials" => client_credentials(&state, &headers, request),
+        "authorization_code" => authorization_code(&state, &headers, &request),
         DEVICE_GRANT => device_code(&state, &request),
         _ => refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type"),
     }
@@ -48,6 +53,20 @@ fn client_credentials(state: &State, headers: &HeaderMap, request: Request) -> R
     match shown.and_then(|(id, secret)| state.client(&id, &secret)) {
         Some(claims) => answer(state, &claims),
         None => refuse(StatusCode::UNAUTHORIZED, "invalid_client"),
+    }
+}
+
+/// Any client may ask, with any secret: what counts here is that whoever began it ends it.
+fn authorization_code(state: &State, headers: &HeaderMap, request: &Request) -> Response {
+    let named = basic(headers).map(|(id, _)| id).or_else(|| request.client_id.clone());
+    let shown = Shown {
+        client_id: named.as_deref().unwrap_or_default(),
+        redirect_uri: request.redirect_uri.as_deref().unwrap_or_default(),
+        verifier: request.code_verifier.as_deref().unwrap_or_default(),
+    };
+    match request.code.as_deref().and_then(|code| state.codes().take(code, &shown)) {
+        Some(claims) => answer(state, &claims),
+        None => refuse(StatusCode::BAD_REQUEST, "invalid_grant"),
     }
 }
 

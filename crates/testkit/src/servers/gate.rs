@@ -72,6 +72,8 @@ impl GateTarget {
 pub struct GateConfig {
     /// The issuer's URL. Its name is `demo`, its audience `portcullis`.
     pub issuer: String,
+    /// Further lines of the issuer's table.
+    pub identity: String,
     /// A folder whose `.cedar` files are copied, so that a test can change its own.
     pub policies: Policies,
     /// The targets.
@@ -99,6 +101,7 @@ impl GateConfig {
         let everything = "@id(\"everything\")\npermit (principal, action, resource);\n";
         Self {
             issuer: issuer.to_owned(),
+            identity: String::new(),
             policies: Policies::Text(everything.to_owned()),
             targets,
             recording: String::new(),
@@ -261,11 +264,12 @@ impl Files {
         let config = &self.config;
         let certificates = &self.certificates;
         let mut text = format!(
-            "[[identity.oidc]]\nname = \"demo\"\nissuer = \"{}\"\naudience = \"portcullis\"\n\n\
+            "[[identity.oidc]]\nname = \"demo\"\nissuer = \"{}\"\naudience = \"portcullis\"\n{}\n\
              [policy]\ndir = \"policies\"\n\n[recording]\ndir = \"recordings\"\n{}\n\
              [tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\n[admin]\nlisten = \"127.0.0.1:{}\"\n\n\
              [control]\nlisten = \"127.0.0.1:{}\"\nurl = \"https://localhost:{}\"\n\n{}\n",
             config.issuer,
+            config.identity,
             config.recording,
             certificates.certificate().display(),
             certificates.key().display(),

@@ -1,6 +1,7 @@
 //! The OIDC adapter against the mini issuer: real HTTP, real signatures, a clock that is held.
 
 mod bad_tokens;
+mod code_flow;
 mod configs;
 mod https;
 mod identities;

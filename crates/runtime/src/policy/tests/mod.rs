@@ -7,4 +7,5 @@ mod reloads;
 mod reveals;
 mod samples;
 mod schemas;
+mod tried;
 mod worlds;
