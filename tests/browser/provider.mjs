@@ -28,7 +28,13 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   features: {
     deviceFlow: { enabled: true },
     devInteractions: { enabled: true },
-    resourceIndicators: { enabled: true, defaultResource: () => 'urn:portcullis', getResourceServerInfo: () => gate },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => 'urn:portcullis',
+      getResourceServerInfo: () => gate,
+      // Not for its own userinfo, though `openid` is asked for.
+      useGrantedResource: () => true,
+    },
     rpInitiatedLogout: { enabled: true },
   },
   // Whoever has no entry cannot log in.
@@ -41,6 +47,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     ...people[token.accountId],
     auth_time: Math.floor(Date.now() / 1000),
   },
+  issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
   cookies: { keys: ['for tests alone'] },
 });
 

@@ -2,9 +2,10 @@
 //! can end, answered with the commands that approvers use.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -311,4 +312,28 @@ fn two_humans_are_two_humans_and_never_the_requester() {
     scene.command("erin", &approve).unwrap();
     expect(&running.saw("approved by two"), &["still here"]);
     assert_eq!(scene.left(), "0");
+}
+
+#[test]
+fn approver_who_watches_sees_the_ask_come_and_go() {
+    let scene = scene();
+    let token = scene.token("dana", "dba");
+    let mut watching = scene.gate.control_command(&token, &["asks", "--watch"]);
+    let mut watching = watching.stdout(Stdio::piped()).spawn().unwrap();
+    let (tell, seen) = channel();
+    let lines = BufReader::new(watching.stdout.take().unwrap()).lines().map_while(Result::ok);
+    std::thread::spawn(move || lines.for_each(|line| drop(tell.send(line))));
+    let line = || seen.recv_timeout(PATIENCE).unwrap();
+    let running = scene.begin(By::Psql, DELETE, 1);
+    let shown = line();
+    assert!(shown.contains("pending") && shown.contains("DELETE FROM held"), "{shown}");
+    let id = shown.split(' ').next().unwrap();
+    scene.answer("approve", id);
+    let next = line();
+    assert!(next.starts_with(id) && next.contains("approved"), "{next}");
+    let used = line();
+    assert!(used.starts_with(id) && used.contains("used"), "{used}");
+    drop(running);
+    watching.kill().unwrap();
+    watching.wait().unwrap();
 }

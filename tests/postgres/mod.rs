@@ -1,6 +1,7 @@
 //! PostgreSQL through the gate.
 
 mod approvals;
+mod connect;
 mod killed;
 mod masking;
 mod plane;

@@ -17,6 +17,8 @@ pub mod page;
 pub mod policies;
 pub mod sign_in;
 pub mod store;
+pub mod tickets;
+pub mod tunnel;
 pub mod vitals;
 pub mod vocabulary;
 
@@ -27,7 +29,7 @@ use std::time::Duration;
 
 use portcullis_core::approval::Approvals;
 use portcullis_core::clock::{Clock, SystemClock};
-use portcullis_core::identity::IdentitySource;
+use portcullis_core::identity::{IdentitySource, Tickets};
 use portcullis_core::recording::Recorder;
 use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::Acceptor;
@@ -44,6 +46,8 @@ use crate::index::{Follower, Index};
 use crate::policies::Policies;
 use crate::sign_in::{Issuer, SignIns};
 use crate::store::{Sqlite, StoreError};
+use crate::tickets::TicketDesk;
+use crate::tunnel::{Doors, Places};
 use crate::vitals::Vitals;
 
 /// How often what is over is ended.
@@ -98,6 +102,8 @@ pub struct Ports {
     pub recorder: Arc<dyn Recorder>,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
+    /// The ways in to the targets.
+    pub doors: Arc<dyn Doors>,
     /// The gate's own certificate, where it has one.
     pub tls: Option<Arc<dyn Acceptor>>,
 }
@@ -105,6 +111,7 @@ pub struct Ports {
 /// The control plane of one gate, bound and not yet serving.
 pub struct Control {
     desk: Arc<Desk>,
+    tickets: Arc<TicketDesk>,
     index: Index,
     store: Arc<Sqlite>,
     clock: Arc<dyn Clock>,
@@ -130,12 +137,18 @@ impl Control {
         let scheme = if tls { "https" } else { "http" };
         let own = format!("{scheme}://{}", listener.address().map_err(bind)?);
         let url = settings.url.clone().unwrap_or(own);
-        Ok(Self { desk, store, clock, index, listener, url, settings })
+        let tickets = Arc::new(TicketDesk::new(Arc::clone(&clock)));
+        Ok(Self { desk, tickets, store, clock, index, listener, url, settings })
     }
 
     /// The gate's port to this control plane.
     pub fn approvals(&self) -> Arc<dyn Approvals> {
         Arc::new(DeskApprovals::new(Arc::clone(&self.desk), &self.url))
+    }
+
+    /// The gate's port to the tickets that are made here.
+    pub fn tickets(&self) -> Arc<dyn Tickets> {
+        Arc::clone(&self.tickets) as _
     }
 
     /// The desk, to be closed before the gate's sessions end.
@@ -150,12 +163,15 @@ impl Control {
 
     /// Serves until it is dropped.
     pub async fn serve(self, ports: Ports) {
-        let Ports { identity, issuers, authority, archive, policies, vitals, recorder, sessions, tls } = ports;
+        let Ports { identity, issuers, authority, archive, policies, vitals, recorder, sessions, doors, tls } = ports;
         let (follower, changed) = Follower::new(self.index.clone(), Arc::clone(&archive));
         let api = Api {
             desk: Arc::clone(&self.desk),
             identity,
             sessions,
+            tickets: self.tickets,
+            doors,
+            tunnels: Places::default(),
             authority,
             index: self.index,
             archive,

@@ -31,6 +31,8 @@ pub const TARGETS_READ: Action = Action::new("control:targets:read");
 pub const AUDIT_READ: Action = Action::new("control:audit:read");
 /// Sees how the gate is.
 pub const HEALTH_READ: Action = Action::new("control:health:read");
+/// Makes one-use tickets that stand for oneself at a target.
+pub const TICKETS_MAKE: Action = Action::new("control:tickets:make");
 
 const fn entry(action: Action, within: &'static [Action], meaning: &'static str) -> ActionEntry {
     ActionEntry { action, within, applies_to: &[TARGET], meaning }
@@ -52,6 +54,7 @@ pub const VOCABULARY: &Vocabulary = &Vocabulary {
         entry(TARGETS_READ, &[READ], "lists the targets and how they are"),
         entry(AUDIT_READ, &[READ], "reads what was done in the control plane"),
         entry(HEALTH_READ, &[READ], "sees how the gate is"),
+        entry(TICKETS_MAKE, &[], "makes one-use tickets that stand for oneself at a target"),
     ],
     resources: &[],
     facts: &[],

@@ -86,6 +86,17 @@ pub trait IdentitySource: Send + Sync {
     }
 }
 
+/// What a ticket begins with. No token of an issuer does.
+pub const TICKET_PREFIX: &str = "pct_";
+
+/// The port behind which tickets are: short texts that stand for a proven identity at one target, once, for
+/// clients that can send a short password only.
+pub trait Tickets: Send + Sync {
+    /// Whoever the ticket was made for, where it is good at this target. It is used up then, and where
+    /// it is shown at another target, too.
+    fn redeem(&self, target: &str, ticket: &Secret<String>) -> Option<Identity>;
+}
+
 /// Where a client can get a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discovery {

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::gate::Gate;
+use crate::identity::Proof;
 use crate::stream::{Acceptor, BoxStream};
 use crate::vocabulary::Vocabulary;
 
@@ -48,6 +49,9 @@ pub struct Client {
     pub plaintext_login: bool,
     /// How long it may take to log in.
     pub login_deadline: Duration,
+    /// What it has shown already, where it came through the gate's own tunnel: it is asked for
+    /// nothing more, and what carries its bytes counts as encrypted. `tls` is `None` then.
+    pub proof: Option<Proof>,
 }
 
 /// A protocol's configuration that cannot be served.

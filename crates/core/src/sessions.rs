@@ -67,7 +67,8 @@ pub enum Revocation {
 }
 
 impl Revocation {
-    fn covers(&self, session: &str, identity: &Identity) -> bool {
+    /// Whether it is about this identity, in this session.
+    pub fn covers(&self, session: &str, identity: &Identity) -> bool {
         match self {
             Self::Identity { issuer, subject } => *issuer == identity.issuer && *subject == identity.subject,
             Self::Token(token) => identity.token.as_ref() == Some(token),

@@ -1,5 +1,6 @@
 //! The command line: every command, option and example that `--help` teaches.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -27,7 +28,9 @@ Examples:
   portcullis sessions --config gate.toml          what was recorded?
   portcullis replay 17 --config gate.toml         what happened in that session?
   portcullis verify /var/lib/portcullis           was anything changed afterwards?
-  portcullis asks                                 what waits for a human's yes?"
+  portcullis asks                                 what waits for a human's yes?
+  portcullis login                                who are you?
+  portcullis connect orders-db                    a target, without a password"
 )]
 pub(crate) struct Args {
     /// The gate's configuration file.
@@ -62,6 +65,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   portcullis sessions
+  portcullis sessions --follow                    as they begin and end, anywhere you may look
   portcullis sessions --dir /mnt/archive --json | jq 'select(.target == \"orders-db\")'")]
     Sessions(Sessions),
 
@@ -85,11 +89,68 @@ It exits with 1 and names the first bad byte of every recording that was changed
 together from others.")]
     Verify(Verify),
 
+    /// Logs you in at your identity provider, for the other commands.
+    #[command(after_help = "\
+The login is kept in a file of your own below `$XDG_STATE_HOME/portcullis`, one for each control API,
+and refreshed as it ends where your identity provider allows that.
+
+Examples:
+  export PORTCULLIS_CONTROL=https://portcullis.example.com
+  portcullis login                                in the browser of this machine
+  portcullis login --device                       in any browser, with a code to type
+  portcullis login --issuer okta                  where there are several identity providers")]
+    Login(Login),
+
+    /// Forgets your login.
+    #[command(after_help = "\
+Examples:
+  portcullis logout --control https://portcullis.example.com")]
+    Logout(Logout),
+
+    /// Says who you are to the gate, and what you may do in the control plane.
+    #[command(after_help = "\
+Examples:
+  portcullis whoami
+  portcullis whoami --json | jq -r '.groups[]'")]
+    Whoami(Whoami),
+
+    /// Lists the targets that you may see.
+    #[command(after_help = "\
+Examples:
+  portcullis targets
+  portcullis targets --json | jq -r 'select(.health.state == \"down\") | .name'")]
+    Targets(Targets),
+
+    /// Connects you to a target: no password, your usual client, a port on this machine.
+    #[command(after_help = "\
+The port is on 127.0.0.1. On Linux it takes connections of your own programs alone; elsewhere whoever
+can use this machine can connect as you for as long as it is open. `--exec` closes it with the command.
+
+Examples:
+  portcullis connect orders-db                    then do as it says, in another terminal
+  portcullis connect orders-db --port 5432
+  portcullis connect orders-db --exec -- psql -d shop -c 'SELECT 1'
+  portcullis connect bastion --exec -- ssh -p {port} deploy@{host} uptime
+
+With `--exec` the environment has PGHOST and PGPORT, `{host}` and `{port}` in the command are put in,
+and the command's exit code is the one that you get.")]
+    Connect(Connect),
+
+    /// Makes a password for a target that is good once, for a minute.
+    #[command(after_help = "\
+For clients that cannot send a token, because their passwords are short.
+
+Examples:
+  PGPASSWORD=$(portcullis ticket orders-db) psql -h gate.example.com -d shop")]
+    Ticket(Ticket),
+
     /// Lists what waits for humans.
     #[command(after_help = "\
 Examples:
-  export PORTCULLIS_CONTROL=https://portcullis.example.com PORTCULLIS_TOKEN=$(my-idp-token)
+  export PORTCULLIS_CONTROL=https://portcullis.example.com
+  portcullis login
   portcullis asks                                 what you may answer, and what you asked
+  portcullis asks --watch                         as they come
   portcullis asks --state denied --json")]
     Asks(Asks),
 
@@ -163,9 +224,29 @@ pub(crate) struct Sessions {
     /// The folder of recordings; without it, the configured one.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) dir: Option<PathBuf>,
+    /// Those that are live at the control API, then each as it begins and ends, until you press Ctrl-C.
+    #[arg(long, conflicts_with = "dir", requires = "control")]
+    pub(crate) follow: bool,
+    /// The control API's URL, for `--follow`.
+    #[arg(long, value_name = "URL", env = "PORTCULLIS_CONTROL")]
+    control: Option<String>,
+    /// As for the other commands that ask the control API.
+    #[arg(long, value_name = "FILE", requires = "follow")]
+    token_file: Option<PathBuf>,
+    /// As for the other commands that ask the control API.
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_CA")]
+    ca: Option<PathBuf>,
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl Sessions {
+    /// The control API, where it is to be asked.
+    pub(crate) fn followed(&self) -> Option<Control> {
+        let control = self.control.clone().filter(|_| self.follow)?;
+        Some(Control { plane: Plane { control, ca: self.ca.clone() }, token_file: self.token_file.clone() })
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -184,15 +265,87 @@ pub(crate) struct Replay {
 /// Where the control API is, and who asks there.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Control {
+    #[command(flatten)]
+    pub(crate) plane: Plane,
+    /// A file with a token of your identity provider; without it, `PORTCULLIS_TOKEN` is taken, else what
+    /// `portcullis login` has kept.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// Where the control API is.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Plane {
     /// The control API's URL.
     #[arg(long, value_name = "URL", env = "PORTCULLIS_CONTROL")]
     pub(crate) control: String,
-    /// A file with a token of your identity provider; without it, `PORTCULLIS_TOKEN` is taken.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) token_file: Option<PathBuf>,
     /// PEM file with the authorities to trust for the control API, in place of the system's.
     #[arg(long, value_name = "FILE", env = "PORTCULLIS_CA")]
     pub(crate) ca: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Login {
+    #[command(flatten)]
+    pub(crate) plane: Plane,
+    /// Log in on another device: type a code at your identity provider's page, wherever a browser is.
+    #[arg(long)]
+    pub(crate) device: bool,
+    /// Which identity provider, by its short name, where there are several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) issuer: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Logout {
+    #[command(flatten)]
+    pub(crate) plane: Plane,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Whoami {
+    #[command(flatten)]
+    pub(crate) control: Control,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Targets {
+    #[command(flatten)]
+    pub(crate) control: Control,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ticket {
+    #[command(flatten)]
+    pub(crate) control: Control,
+    /// The target at which it is to be good.
+    pub(crate) target: String,
+    /// JSON instead of the bare ticket.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Connect {
+    #[command(flatten)]
+    pub(crate) control: Control,
+    /// The target's name.
+    pub(crate) target: String,
+    /// The port on 127.0.0.1; without it, any that is free.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Run the command behind `--`, and end with it.
+    #[arg(long, requires = "command")]
+    pub(crate) exec: bool,
+    /// The command. `{host}` and `{port}` in it are put in.
+    #[arg(last = true, requires = "exec", value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -205,6 +358,9 @@ pub(crate) struct Asks {
     /// Asks in every state.
     #[arg(long, conflicts_with = "state")]
     pub(crate) all: bool,
+    /// Those that are pending, then each as it is made or changes, until you press Ctrl-C.
+    #[arg(long, conflicts_with_all = ["state", "all"])]
+    pub(crate) watch: bool,
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,

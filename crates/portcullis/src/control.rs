@@ -10,11 +10,13 @@ use portcullis_control::{Control, Ports, Settings};
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::Approvals;
 use portcullis_core::clock::SystemClock;
+use portcullis_core::identity::Tickets;
 use portcullis_runtime::config::Process;
 use portcullis_runtime::identity::{CodeFlow, OidcConfig, OidcError, ShownToken};
 use portcullis_runtime::server::beside::{Beside, Open, Opening, Shared};
 
 use crate::archive::SpoolArchive;
+use crate::doors::GateDoors;
 use crate::policies::{GatePolicies, GateVitals};
 
 /// Opens the control plane that a configuration asks for.
@@ -69,6 +71,10 @@ impl Beside for Embedded {
         self.control.approvals()
     }
 
+    fn tickets(&self) -> Arc<dyn Tickets> {
+        self.control.tickets()
+    }
+
     fn at_drain(&self) -> Box<dyn FnOnce() + Send> {
         let desk = self.control.desk();
         Box::new(move || desk.close())
@@ -80,7 +86,7 @@ impl Beside for Embedded {
         let policies = Arc::new(GatePolicies { policies: gate.policies, labels });
         let vitals = Arc::new(GateVitals(gate.vitals));
         let archive = Arc::new(SpoolArchive(self.recordings));
-        let Shared { identity, recorder, sessions, tls, .. } = gate;
+        let Shared { identity, recorder, sessions, doors, tls, .. } = gate;
         Box::pin(self.control.serve(Ports {
             identity,
             issuers: self.issuers,
@@ -90,6 +96,7 @@ impl Beside for Embedded {
             vitals,
             recorder,
             sessions,
+            doors: Arc::new(GateDoors(doors)),
             tls,
         }))
     }

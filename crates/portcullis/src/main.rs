@@ -7,7 +7,11 @@ mod args;
 mod client;
 mod commands;
 mod control;
+mod doors;
+mod events;
+mod login;
 mod moment;
+mod neighbours;
 mod output;
 mod policies;
 mod protocols;
@@ -31,6 +35,12 @@ fn main() -> ExitCode {
         Command::Sessions(sessions) => commands::sessions::run(config, &sessions, &mut output),
         Command::Replay(replay) => commands::replay::run(config, &replay, &mut output),
         Command::Verify(verify) => commands::verify::run(&verify, &mut output),
+        Command::Login(login) => commands::login::login(&login, &mut output),
+        Command::Logout(logout) => commands::login::logout(&logout, &mut output),
+        Command::Whoami(whoami) => commands::login::whoami(&whoami, &mut output),
+        Command::Targets(targets) => commands::targets::list(&targets, &mut output),
+        Command::Ticket(ticket) => commands::targets::ticket(&ticket, &mut output),
+        Command::Connect(connect) => commands::connect::run(&connect, &mut output),
         Command::Asks(asks) => commands::asks::list(&asks, &mut output),
         Command::Show(show) => commands::asks::show(&show, &mut output),
         Command::Approve(answer) => commands::asks::answer(&answer, "approve", &mut output),
@@ -57,6 +67,7 @@ fn finish(verdict: Result<Verdict, output::Failure>, output: &mut Output) -> Exi
     match verdict {
         Ok(Verdict::Good) => ExitCode::SUCCESS,
         Ok(Verdict::Finding) => ExitCode::from(1),
+        Ok(Verdict::Exit(code)) => ExitCode::from(code),
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             output.error(&failure);

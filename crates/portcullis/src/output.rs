@@ -14,6 +14,8 @@ pub(crate) enum Verdict {
     Good,
     /// Something that the caller asked to be told of: exit code 1.
     Finding,
+    /// What the command that was run for the caller says.
+    Exit(u8),
 }
 
 impl Verdict {
@@ -101,6 +103,11 @@ impl Output {
     pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         serde_json::to_writer(&mut self.out, value).map_err(io::Error::from)?;
         Ok(writeln!(self.out)?)
+    }
+
+    /// Shows what was printed, before something that takes long.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        Ok(self.out.flush()?)
     }
 
     /// The stream itself, for what prints itself.

@@ -1,6 +1,8 @@
 //! The protocols of this build: the one place that names them all. A protocol is a feature and a
 //! line here.
 
+use std::net::SocketAddr;
+
 use portcullis_core::vocabulary::Vocabulary;
 use portcullis_runtime::server::Kind;
 
@@ -21,4 +23,14 @@ pub(crate) fn vocabularies() -> Vec<&'static Vocabulary> {
     families.sort_by_key(|vocabulary| vocabulary.family);
     families.dedup_by_key(|vocabulary| vocabulary.family);
     families
+}
+
+/// How the usual client of a protocol gets to an address, where there is one client that is usual.
+pub(crate) fn usual_client(protocol: &str, address: SocketAddr) -> Option<String> {
+    let (host, port) = (address.ip(), address.port());
+    match protocol {
+        "postgres" => Some(format!("psql \"host={host} port={port} dbname=postgres\"")),
+        "ssh" => Some(format!("ssh -p {port} LOGIN@{host}")),
+        _ => None,
+    }
 }

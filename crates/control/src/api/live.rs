@@ -20,7 +20,7 @@ use super::sessions::{Range, ShownEvent, found};
 use super::{Api, Failure};
 use crate::archive::{Archive, Events, Recorded};
 use crate::index::Session;
-use crate::vocabulary::{ASKS_READ, VOCABULARY};
+use crate::vocabulary::{ASKS_READ, SESSIONS_READ, VOCABULARY};
 
 /// How often a connection on which nothing happens says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -41,13 +41,14 @@ fn said(event: &str, sentence: &str) -> Said {
 
 /// Sessions whenever one opens, changes or ends. Whoever falls behind is told to list them anew.
 pub(super) async fn sessions(Shared(api): Shared<Api>, who: Caller) -> Result<Sse<impl Stream<Item = Said>>, Failure> {
-    let targets = who.permitted_among(&api, api.index.targets().await?)?;
+    who.permitted_among(&api, api.index.targets().await?)?;
     let heard = api.changed.subscribe();
-    let stream = unfold((api, targets, heard), |(api, targets, mut heard)| async move {
+    // Asked for each, since a target may have its first session later, and policies may change.
+    let stream = unfold((api, who, heard), |(api, who, mut heard)| async move {
         loop {
             let event = match heard.recv().await {
                 Ok(number) => match api.index.stored(number).await {
-                    Ok(Some(session)) if is_of(&session, &targets) => {
+                    Ok(Some(session)) if is_seen(&session, &who, &api) => {
                         Event::default().event("session").json_data(&session).ok()
                     }
                     Ok(_) | Err(_) => None,
@@ -56,16 +57,16 @@ pub(super) async fn sessions(Shared(api): Shared<Api>, who: Caller) -> Result<Ss
                 Err(RecvError::Closed) => return None,
             };
             if let Some(event) = event {
-                return Some((Ok(event), (api, targets, heard)));
+                return Some((Ok(event), (api, who, heard)));
             }
         }
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
 
-/// Whether it is somebody's session on one of these targets, and not the record of what people do here.
-fn is_of(session: &Session, targets: &[String]) -> bool {
-    session.protocol != VOCABULARY.family && targets.contains(&session.target)
+/// Whether it is a session on a target that the caller may look at, and not the record of what people do here.
+fn is_seen(session: &Session, who: &Caller, api: &Api) -> bool {
+    session.protocol != VOCABULARY.family && who.may(api, SESSIONS_READ, &session.target)
 }
 
 /// Asks that the caller may see, whenever one is made or changes. Whoever falls behind is told to list them anew.

@@ -13,6 +13,8 @@ pub mod routes;
 mod sessions;
 mod sign_in;
 mod targets;
+mod tickets;
+mod tunnel;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,7 @@ pub use self::policies::{Draft, ReplayAsked, ReplayResult, Validation};
 pub use self::sessions::{Ended, Ends, EventList, OperationList, SessionList, ShownEvent};
 pub use self::sign_in::{Issuers, ShownIssuer};
 pub use self::targets::{GateHealth, TargetList};
+pub use self::tickets::{Ticket, TicketFor};
 use crate::archive::Archive;
 use crate::audit::Audit;
 use crate::authority::Authority;
@@ -37,6 +40,8 @@ use crate::desk::Desk;
 use crate::index::Index;
 use crate::policies::Policies;
 use crate::sign_in::SignIns;
+use crate::tickets::TicketDesk;
+use crate::tunnel::{Doors, Places};
 use crate::vitals::Vitals;
 
 /// How far the clocks of issuers may be ahead.
@@ -67,6 +72,12 @@ pub struct Api {
     pub audit: Audit,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
+    /// The tickets that were made.
+    pub tickets: Arc<TicketDesk>,
+    /// The ways in to the targets.
+    pub doors: Arc<dyn Doors>,
+    /// The tunnels that may be open.
+    pub(crate) tunnels: Places,
     /// The oldest login that may answer.
     pub max_login_age: Duration,
 }

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use portcullis_core::vocabulary::Action;
 
-use super::{Api, Failure, asks, audit, live, me, policies, sessions, sign_in, targets};
+use super::{Api, Failure, asks, audit, live, me, policies, sessions, sign_in, targets, tickets, tunnel};
 use crate::{page, vocabulary as may};
 
 /// The longest body of a request, in bytes.
@@ -76,6 +76,8 @@ pub fn table() -> Vec<Route> {
         read("/v1/targets", Needs::Permit(may::TARGETS_READ), get(targets::list)),
         read("/v1/health", Needs::Permit(may::HEALTH_READ), get(targets::health)),
         read("/v1/audit", Needs::Permit(may::AUDIT_READ), get(audit::list)),
+        read("/v1/tunnel/{target}", Needs::Identity, get(tunnel::open)),
+        change("/v1/tickets", Needs::Permit(may::TICKETS_MAKE), post(tickets::make)),
         change("/v1/revocations", Needs::Permit(may::SESSIONS_END), post(sessions::end)),
     ]
 }
@@ -133,7 +135,8 @@ async fn guard(Shared(needs): Shared<Needs>, mut request: Request, next: Next) -
     request.extensions_mut().insert(asked.clone());
     let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
-    if response.status().is_success() && !asked.done.load(Ordering::Relaxed) {
+    let well = response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if well && !asked.done.load(Ordering::Relaxed) {
         tracing::error!(%path, "a route answers without asking whether it may");
         let message = "this gate has a mistake: the route did not ask whether you may";
         return Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "unguarded", message).into_response();
@@ -185,10 +188,15 @@ mod tests {
             (Needs::Identity, StatusCode::INTERNAL_SERVER_ERROR),
             (Needs::Permit(may::SESSIONS_END), StatusCode::INTERNAL_SERVER_ERROR),
         ] {
-            let does: MethodRouter = get(|| async { "everything" });
-            let router: Router = Router::new().route("/", does.route_layer(from_fn_with_state(needs, guard)));
-            let answer = router.oneshot(Request::new(Body::empty())).await.unwrap();
+            let router: Router = Router::new()
+                .route("/", get(|| async { "everything" }))
+                .route("/tunnel", get(|| async { StatusCode::SWITCHING_PROTOCOLS }))
+                .route_layer(from_fn_with_state(needs, guard));
+            let answer = router.clone().oneshot(Request::new(Body::empty())).await.unwrap();
             assert_eq!(answer.status(), status, "{needs:?}");
+            let upgrade = Request::get("/tunnel").body(Body::empty()).unwrap();
+            let switched = router.oneshot(upgrade).await.unwrap().status() == StatusCode::SWITCHING_PROTOCOLS;
+            assert_eq!(switched, status == StatusCode::OK, "{needs:?}");
         }
     }
 }

@@ -284,6 +284,7 @@ pub(super) async fn end(
 
 async fn revoke(api: &Api, who: &Caller, what: &Revocation) -> Result<usize, Failure> {
     let sessions = api.sessions.revoke(what);
+    api.tickets.revoke(what);
     if let Revocation::Identity { issuer, subject } = what {
         api.desk.revoke_all(issuer, subject, &who.person()).await?;
         api.sign_ins.end_all_of(issuer, subject).await?;

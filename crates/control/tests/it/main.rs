@@ -6,6 +6,8 @@ mod audit;
 mod policies;
 mod sessions;
 mod sign_in;
+mod tickets;
+mod tunnel;
 mod walk;
 
 use std::collections::HashMap;
@@ -19,7 +21,7 @@ use portcullis_control::authority::Authority;
 use portcullis_control::{Control, Ports, Settings};
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::{Approvals, Ask, Verdict};
-use portcullis_core::identity::{Identity, IdentityError, IdentitySource, Kind, Proof};
+use portcullis_core::identity::{Identity, IdentityError, IdentitySource, Kind, Proof, Tickets};
 use portcullis_core::operation::{Effect, Effects, Resource};
 use portcullis_core::policy::{Decision, Policy, Question, Ruling, Subject, Terms};
 use portcullis_core::sessions::{Ending, Sessions};
@@ -100,6 +102,7 @@ impl Policy for ByGroup {
 struct Plane {
     address: SocketAddr,
     approvals: Arc<dyn Approvals>,
+    tickets: Arc<dyn Tickets>,
     archive: Arc<MemoryArchive>,
     sessions: Arc<Sessions>,
     recorder: Arc<FakeRecorder>,
@@ -118,7 +121,7 @@ impl Plane {
             sign_in_lasts: Duration::from_secs(1800),
         };
         let control = Control::open(settings, false).await.unwrap();
-        let (address, approvals) = (control.address().unwrap(), control.approvals());
+        let (address, approvals, tickets) = (control.address().unwrap(), control.approvals(), control.tickets());
         let sessions: Arc<Sessions> = Arc::default();
         let archive: Arc<MemoryArchive> = Arc::default();
         let recorder: Arc<FakeRecorder> = Arc::default();
@@ -131,12 +134,14 @@ impl Plane {
             vitals: Arc::new(policies::TwoTargets),
             recorder: Arc::clone(&recorder) as _,
             sessions: Arc::clone(&sessions),
+            doors: Arc::new(tunnel::Shop),
             tls: None,
         }));
         install_provider();
         Self {
             address,
             approvals,
+            tickets,
             archive,
             sessions,
             recorder,

@@ -32,6 +32,7 @@ fn expected(method: &Method, path: &str) -> Expected {
         // What was not begun here is not ended here, whoever comes with it.
         ("GET", "/login/callback") => Expected { status: 400, ..Expected::of("") },
         ("POST", "/logout") => Expected { status: 204, ..Expected::of("eve") },
+        ("GET", "/v1/tunnel/{target}") => Expected { status: 101, ..Expected::of("eve") },
         ("GET", "/v1/me" | "/v1/asks/live") => Expected::of("eve"),
         ("GET", "/v1/asks" | "/v1/asks/{id}") => Expected::of("dana"),
         ("POST", "/v1/asks/{id}/approve" | "/v1/asks/{id}/deny" | "/v1/asks/{id}/revoke") => {
@@ -54,6 +55,7 @@ fn expected(method: &Method, path: &str) -> Expected {
         }
         ("POST", "/v1/policies/explain") => Expected { body: Some(question()), ..Expected::of("operator") },
         ("GET", "/v1/audit") => Expected::of("operator"),
+        ("POST", "/v1/tickets") => Expected { body: Some(json!({ "target": "shop" })), ..Expected::of("operator") },
         ("POST", "/v1/revocations") => {
             Expected { body: Some(json!({ "session": "none" })), ..Expected::of("operator") }
         }
@@ -74,7 +76,8 @@ async fn every_route_asks_who_it_is_and_whether_they_may() {
         plane.archive.write(1, [opened(1, "eve", "shop")]);
         plane.indexed(1).await;
         let id = if path.starts_with("/v1/sessions") { "gate-0000000001" } else { &id };
-        let at = format!("http://{}{}{query}", plane.address, path.replace("{id}", id));
+        let filled = path.replace("{id}", id).replace("{target}", "shop");
+        let at = format!("http://{}{filled}{query}", plane.address);
         let call = async |token: &str| {
             let mut request = plane.client.request(method.clone(), &at);
             if !token.is_empty() {
@@ -82,6 +85,9 @@ async fn every_route_asks_who_it_is_and_whether_they_may() {
             }
             if let Some(body) = &body {
                 request = request.json(body);
+            }
+            if path.contains("{target}") {
+                request = request.header("connection", "upgrade").header("upgrade", "portcullis");
             }
             request.send().await.unwrap().status()
         };

@@ -5,12 +5,16 @@ use std::fmt::Write as _;
 use portcullis_control::api::{Ended, Ends, Listed, Reason, Shown};
 use portcullis_control::ask::{Answer, State};
 
+use super::watch;
 use crate::args;
 use crate::client::Client;
 use crate::output::{Failure, Output, Tone, Verdict};
 use crate::{moment, visible};
 
 pub(crate) fn list(args: &args::Asks, output: &mut Output) -> Result<Verdict, Failure> {
+    if args.watch {
+        return watch::asks(args, output);
+    }
     let client = Client::new(&args.control)?;
     let path = match args.state {
         Some(state) => format!("asks?state={}", state.word()),
@@ -67,7 +71,7 @@ pub(crate) fn revoke(args: &args::Revoke, output: &mut Output) -> Result<Verdict
 }
 
 /// One ask on one line.
-fn line(shown: &Shown, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn line(shown: &Shown, output: &mut Output) -> Result<(), Failure> {
     const LENGTH: usize = 80;
     let ask = &shown.ask;
     let statement = visible::line(&shown.statement_text);

@@ -4,13 +4,17 @@ pub(crate) mod asks;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod connect;
 pub(crate) mod explain;
+pub(crate) mod login;
 pub(crate) mod policy;
 pub(crate) mod policy_replay;
 pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod sessions;
+pub(crate) mod targets;
 pub(crate) mod verify;
+mod watch;
 
 use std::path::{Path, PathBuf};
 

@@ -5,12 +5,15 @@ use std::path::Path;
 use portcullis_runtime::recording::{self, Summary};
 use serde_json::json;
 
-use super::recordings;
+use super::{recordings, watch};
 use crate::args;
 use crate::output::{Failure, Output, Tone, Verdict};
 use crate::{moment, visible};
 
 pub(crate) fn run(config: &Path, args: &args::Sessions, output: &mut Output) -> Result<Verdict, Failure> {
+    if let Some(control) = args.followed() {
+        return watch::sessions(&control, args.json, output);
+    }
     let dir = recordings(config, args.dir.as_ref())?;
     for summary in recording::list(&dir).map_err(Failure::of)? {
         if args.json {

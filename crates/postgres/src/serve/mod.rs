@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use portcullis_core::gate::{Answer, Gate, Session};
+use portcullis_core::identity::Proof;
 use portcullis_core::masking::Tags;
 use portcullis_core::operation::{Operation, Parameters};
 use portcullis_core::permit::Permit;
@@ -53,16 +54,17 @@ async fn admit<'p>(
     gate: &Gate,
 ) -> Result<Option<relay::Relay<'p>>, ServeError> {
     let plaintext_login = client.plaintext_login;
-    let (mut stream, startup, tls) = match startup::begin(client).await? {
+    let (mut stream, startup, encrypted, proof) = match startup::begin(client).await? {
         Begun::Cancel { mut stream, process, key } => {
             let _ = tokio::time::timeout(CANCEL_DEADLINE, postgres.cancels.request(process, &key)).await;
             // Nothing is answered, but TLS is ended as it should be: libpq reports a bare end.
             let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
             return Ok(None);
         }
-        Begun::Session { stream, startup, tls } => (stream, startup, tls),
+        Begun::Session { stream, startup, encrypted, proof } => (stream, startup, encrypted, proof),
     };
-    match log_in(postgres, &mut stream, &startup, tls, plaintext_login, gate).await {
+    let leg = Leg { encrypted, plaintext_login, proof };
+    match log_in(postgres, &mut stream, &startup, leg, gate).await {
         Ok(established) => relay::Relay::new(postgres, stream, established).map(Some),
         Err(Failed::Told(why)) => Err(why),
         Err(Failed::Refused(refusal)) => {
@@ -110,16 +112,22 @@ pub(crate) struct Established {
     pub(crate) account: String,
 }
 
+/// What is known of the client's side when it logs in.
+struct Leg {
+    encrypted: bool,
+    plaintext_login: bool,
+    proof: Option<Proof>,
+}
+
 async fn log_in(
     postgres: &Postgres,
     stream: &mut BoxStream,
     startup: &Startup,
-    tls: bool,
-    plaintext_login: bool,
+    leg: Leg,
     gate: &Gate,
 ) -> Result<Established, Failed> {
     startup::check(startup)?;
-    if !tls && !plaintext_login {
+    if !leg.encrypted && !leg.plaintext_login {
         return Err(Failed::Tell(
             Report {
                 code: "28000",
@@ -133,9 +141,12 @@ async fn log_in(
     let key = postgres.cancels.mint(startup.minor).ok_or_else(too_busy)?;
     startup::negotiate(stream, startup).await?;
     let application = startup.get("application_name").unwrap_or_default();
-    let proof = login::proof(stream, postgres.config.client_login, gate).await?;
+    let proof = match leg.proof {
+        Some(proof) => proof,
+        None => login::proof(stream, postgres.config.client_login, gate).await?,
+    };
     let session = gate.identify(proof, application).await.map_err(Failed::Refused)?;
-    let effects = classify::connect(startup, tls);
+    let effects = classify::connect(startup, leg.encrypted);
     let statement = described(startup);
     let account = &*postgres.config.login_for(startup.user()).user;
     let operation = Operation {

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use pgwire::messages::startup::NegotiateProtocolVersion;
+use portcullis_core::identity::Proof;
 use portcullis_core::protocol::{Client, ServeError};
 use portcullis_core::stream::BoxStream;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
@@ -23,13 +24,23 @@ const NEWEST_MINOR: u16 = 2;
 
 /// How a connection begins.
 pub(super) enum Begun {
-    Session { stream: BoxStream, startup: Startup, tls: bool },
-    Cancel { stream: BoxStream, process: u32, key: Vec<u8> },
+    /// `encrypted`: by TLS of its own, or by the gate's tunnel, which proves who it is besides.
+    Session {
+        stream: BoxStream,
+        startup: Startup,
+        encrypted: bool,
+        proof: Option<Proof>,
+    },
+    Cancel {
+        stream: BoxStream,
+        process: u32,
+        key: Vec<u8>,
+    },
 }
 
 /// Reads first packets until the client says what it wants.
 pub(super) async fn begin(client: Client) -> Result<Begun, ServeError> {
-    let Client { mut stream, tls: acceptor, .. } = client;
+    let Client { mut stream, tls: acceptor, proof, .. } = client;
     let (mut encrypted, mut gss_refused) = (false, false);
     loop {
         let mut prefix = [0; 4];
@@ -45,7 +56,10 @@ pub(super) async fn begin(client: Client) -> Result<Begun, ServeError> {
         }
         match read_first(&mut stream, prefix).await? {
             First::Cancel { process, key } => return Ok(Begun::Cancel { stream, process, key }),
-            First::Startup(startup) => return Ok(Begun::Session { stream, startup, tls: encrypted }),
+            First::Startup(startup) => {
+                let encrypted = encrypted || proof.is_some();
+                return Ok(Begun::Session { stream, startup, encrypted, proof });
+            }
             // GSSAPI encryption would blind the gate; an error would make pgjdbc connect anew.
             First::GssEnc if !gss_refused && !encrypted => {
                 gss_refused = true;

@@ -7,6 +7,7 @@ mod conformance;
 mod holding;
 mod hostile_target;
 mod leaks;
+mod proven;
 mod recorded;
 mod scripted_client;
 mod scripted_target;

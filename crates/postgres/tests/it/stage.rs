@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_core::protocol::{Protocol, ServeError};
+use portcullis_core::identity::Proof;
+use portcullis_core::protocol::{self, Protocol, ServeError};
+use portcullis_core::secret::Secret;
 use portcullis_core::stream::BoxStream;
 use portcullis_postgres::{ClientLogin, Config, Login, Postgres};
 use portcullis_testkit::fakes::{FakeConnector, FakeGate, TOKEN, client};
@@ -39,10 +41,23 @@ impl Stage {
 
     /// A client's end of a connection that the gate serves.
     pub(crate) fn connect(&self) -> (BoxStream, JoinHandle<Result<(), ServeError>>) {
+        self.serve(|stream| client(stream, true))
+    }
+
+    /// The same through the gate's own tunnel, where `token` was shown before.
+    pub(crate) fn connect_proven(&self, token: &str) -> (BoxStream, JoinHandle<Result<(), ServeError>>) {
+        let proof = Some(Proof::Bearer(Secret::new(token.to_owned())));
+        self.serve(|stream| protocol::Client { proof, ..client(stream, false) })
+    }
+
+    fn serve(
+        &self,
+        client: impl FnOnce(BoxStream) -> protocol::Client,
+    ) -> (BoxStream, JoinHandle<Result<(), ServeError>>) {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
-        let gate = self.gate.gate::<Postgres>();
+        let (client, gate) = (client(Box::new(theirs)), self.gate.gate::<Postgres>());
         let protocol = Arc::clone(&self.protocol);
-        let served = tokio::spawn(async move { protocol.serve(client(Box::new(theirs), true), gate).await });
+        let served = tokio::spawn(async move { protocol.serve(client, gate).await });
         (Box::new(ours), served)
     }
 

@@ -15,6 +15,7 @@ mod health;
 mod issuer;
 mod keys;
 mod rejection;
+mod tickets;
 mod token;
 mod verified;
 
@@ -32,6 +33,7 @@ pub use code_flow::CodeFlow;
 pub use config::{Audience, CommandLine, OidcConfig, OidcError, ShownToken, SignIn, SubjectKind};
 pub use health::OidcHealth;
 pub use rejection::Rejection;
+pub use tickets::WithTickets;
 
 use fetch::Fetcher;
 use issuer::{Issuer, KeyFailure};

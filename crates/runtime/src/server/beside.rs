@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::Approvals;
-use portcullis_core::identity::IdentitySource;
+use portcullis_core::identity::{IdentitySource, Tickets};
 use portcullis_core::policy::Policy;
 use portcullis_core::recording::Recorder;
 use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::Acceptor;
 use portcullis_core::vocabulary::Vocabulary;
 
+use super::doors::Doors;
 use super::vitals::Vitals;
 use crate::config::Process;
 use crate::policy::CedarPolicy;
@@ -21,6 +22,9 @@ use crate::policy::CedarPolicy;
 pub trait Beside: Send {
     /// The port through which humans are asked.
     fn approvals(&self) -> Arc<dyn Approvals>;
+
+    /// Who knows the tickets that it gives out.
+    fn tickets(&self) -> Arc<dyn Tickets>;
 
     /// What is done when the gate begins to drain, before any session is told to end.
     fn at_drain(&self) -> Box<dyn FnOnce() + Send>;
@@ -41,6 +45,8 @@ pub struct Shared {
     pub vitals: Arc<Vitals>,
     /// The labels of each target, by its name.
     pub labels: HashMap<String, Vec<(String, String)>>,
+    /// The doors through which clients that come beside the gate get in to its targets.
+    pub doors: Doors,
     /// Records what is done beside the gate; it never lets anything pass that it could not write.
     pub recorder: Arc<dyn Recorder>,
     /// The live sessions.

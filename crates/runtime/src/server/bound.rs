@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use portcullis_core::approval::{Approvals, NoApprovals};
 use portcullis_core::clock::SystemClock;
 use portcullis_core::gate::Ports;
-use portcullis_core::identity::IdentitySource;
+use portcullis_core::identity::{IdentitySource, Tickets};
 use portcullis_core::policy::Policy;
 use portcullis_core::sessions::Sessions;
 use portcullis_core::stream::Acceptor;
@@ -18,11 +18,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::admission::Admission;
 use super::beside::Shared;
+use super::doors::{Carpenter, Doors};
 use super::journal::Journal;
-use super::listener::Listener;
+use super::listener::{Entrance, Listener};
 use super::plan::{Plan, Planned};
 use super::vitals::Vitals;
 use super::{RunError, adapters};
+use crate::identity::WithTickets;
 use crate::policy::CedarPolicy;
 use crate::recording::TargetRecording;
 use crate::telemetry::{Admin, Health, MeteredIdentity, MeteredPolicy, MeteredRecorder, Metrics};
@@ -34,7 +36,7 @@ const GOODBYE: Duration = Duration::from_secs(5);
 
 /// A gate whose ports are bound.
 pub struct Bound {
-    targets: Vec<(Arc<Listener>, TcpListener)>,
+    targets: Vec<(Arc<Listener>, Entrance)>,
     admin: Option<Admin>,
     health: Arc<Health>,
     sessions: Arc<Sessions>,
@@ -56,7 +58,8 @@ impl Bound {
         let (issuers, policies) = (Arc::clone(&adapters.identity), Arc::clone(&adapters.policy));
         let vitals = Arc::new(Vitals::new(Arc::clone(&policies), issuers, journal.health(), &targets));
         let common = Common {
-            identity: Arc::new(MeteredIdentity::new(adapters.identity, &metrics)),
+            tokens: adapters.identity,
+            tickets: beside.as_ref().map(|beside| beside.tickets()),
             policy: adapters.policy,
             approvals: beside.as_ref().map_or_else(|| Arc::new(NoApprovals) as _, |beside| beside.approvals()),
             sessions: Arc::default(),
@@ -66,10 +69,12 @@ impl Bound {
             metrics,
         };
         let labels = targets.iter().map(|target| (target.spec.name.clone(), target.spec.labels.clone())).collect();
+        let mut doors = Carpenter::new(Arc::clone(&common.admission));
         let mut listeners = Vec::new();
         for target in targets {
             let socket = bind(&target.spec.name, target.listen).await?;
-            listeners.push((Arc::new(common.listener(target, &journal)), socket));
+            let entrance = Entrance { socket, visitors: doors.add(&target.spec.name) };
+            listeners.push((Arc::new(common.listener(target, &journal)), entrance));
         }
         let mut background = adapters.background;
         let mut at_drain = None;
@@ -77,7 +82,7 @@ impl Bound {
             at_drain = Some(beside.at_drain());
             let watched = Arc::clone(&vitals);
             background.push(Box::pin(async move { watched.watch().await }));
-            background.push(beside.serve(common.shared(labels, policies, vitals, &journal)));
+            background.push(beside.serve(common.shared(labels, doors.done(), policies, vitals, &journal)));
         }
         let health = Arc::new(Health::default());
         let admin = match process.admin {
@@ -99,7 +104,7 @@ impl Bound {
     pub fn addresses(&self) -> Vec<(&str, SocketAddr)> {
         self.targets
             .iter()
-            .filter_map(|(listener, socket)| Some((listener.spec.name.as_str(), socket.local_addr().ok()?)))
+            .filter_map(|(listener, entrance)| Some((listener.spec.name.as_str(), entrance.socket.local_addr().ok()?)))
             .collect()
     }
 
@@ -127,12 +132,12 @@ impl Bound {
         self.health.set_ready(true);
         let accepting = CancellationToken::new();
         let mut listeners = JoinSet::new();
-        for (listener, socket) in self.targets {
-            if let Ok(address) = socket.local_addr() {
+        for (listener, entrance) in self.targets {
+            if let Ok(address) = entrance.socket.local_addr() {
                 let spec = &listener.spec;
                 tracing::info!(target = %spec.name, protocol = spec.protocol, %address, "listening");
             }
-            listeners.spawn(listener.accept(socket, accepting.clone()));
+            listeners.spawn(listener.accept(entrance, accepting.clone()));
         }
         stop.await;
         self.health.set_ready(false);
@@ -157,7 +162,8 @@ impl Bound {
 
 /// What the listeners of all targets share.
 struct Common {
-    identity: Arc<dyn IdentitySource>,
+    tokens: Arc<dyn IdentitySource>,
+    tickets: Option<Arc<dyn Tickets>>,
     policy: Arc<dyn Policy>,
     approvals: Arc<dyn Approvals>,
     sessions: Arc<Sessions>,
@@ -171,6 +177,7 @@ impl Common {
     fn shared(
         &self,
         labels: HashMap<String, Vec<(String, String)>>,
+        doors: Doors,
         policies: Arc<CedarPolicy>,
         vitals: Arc<Vitals>,
         journal: &Journal,
@@ -178,14 +185,27 @@ impl Common {
         // Whatever the targets are allowed: no record, no deed.
         let strict = TargetRecording { best_effort: Some(false), ..TargetRecording::default() };
         Shared {
-            identity: Arc::clone(&self.identity) as _,
+            // A ticket is good at its target alone.
+            identity: Arc::new(MeteredIdentity::new(Arc::clone(&self.tokens), &self.metrics)),
             policy: Arc::clone(&self.policy),
             policies,
             vitals,
             labels,
+            doors,
             recorder: journal.recorder(strict),
             sessions: Arc::clone(&self.sessions),
             tls: self.tls.clone(),
+        }
+    }
+
+    /// Who verifies what clients of a target show.
+    fn identity(&self, target: &str) -> Arc<dyn IdentitySource> {
+        let tokens = Arc::clone(&self.tokens);
+        match &self.tickets {
+            Some(tickets) => {
+                Arc::new(WithTickets { tickets: Arc::clone(tickets), target: target.to_owned(), tokens }) as _
+            }
+            None => tokens,
         }
     }
 
@@ -193,7 +213,7 @@ impl Common {
         let Planned { spec, serving, vocabulary, recording, plaintext_login, listen: _, address: _ } = target;
         let counted = self.metrics.target(spec.protocol, &spec.name, vocabulary);
         let ports = Ports {
-            identity: Arc::clone(&self.identity),
+            identity: Arc::new(MeteredIdentity::new(self.identity(&spec.name), &self.metrics)),
             policy: Arc::new(MeteredPolicy::new(Arc::clone(&self.policy), Arc::clone(&counted))),
             approvals: Arc::clone(&self.approvals),
             recorder: Arc::new(MeteredRecorder { inner: journal.recorder(recording), metrics: counted }),

@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use portcullis_core::gate::{Gate, Ports, TargetSpec};
+use portcullis_core::identity::Proof;
 use portcullis_core::protocol::{Client, ServeError};
-use portcullis_core::stream::Acceptor;
+use portcullis_core::stream::{Acceptor, BoxStream};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::admission::{Admission, Admitted};
+use super::doors::Visitor;
 use super::kind::Serving;
 use super::socket;
 use crate::telemetry::Metrics;
@@ -36,16 +39,29 @@ pub(super) struct Listener {
     pub(super) metrics: Arc<Metrics>,
 }
 
+/// The ways in to a target.
+pub(super) struct Entrance {
+    /// Its own port.
+    pub(super) socket: TcpListener,
+    /// Its door.
+    pub(super) visitors: mpsc::Receiver<Visitor>,
+}
+
 impl Listener {
     /// Accepts until `stop`, and gives back the sessions that are still open then. Dropping what
     /// it returns ends them.
-    pub(super) async fn accept(self: Arc<Self>, socket: TcpListener, stop: CancellationToken) -> JoinSet<()> {
+    pub(super) async fn accept(self: Arc<Self>, entrance: Entrance, stop: CancellationToken) -> JoinSet<()> {
+        let Entrance { socket, mut visitors } = entrance;
         let mut sessions = JoinSet::new();
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = stop.cancelled() => return sessions,
                 Some(_) = sessions.join_next() => continue,
+                Some(visitor) = visitors.recv() => {
+                    self.meet(visitor, &mut sessions);
+                    continue;
+                }
                 accepted = socket.accept() => accepted,
             };
             match accepted {
@@ -64,18 +80,41 @@ impl Listener {
             return;
         };
         socket::tune(&stream);
-        let span = tracing::info_span!("session", target = %self.spec.name, client = %address);
-        let session = Arc::clone(self).session(stream, address, admitted);
+        let session = Arc::clone(self).session(Box::new(stream), address, None, admitted);
+        sessions.spawn(session.instrument(self.span(address)));
+    }
+
+    fn meet(self: &Arc<Self>, visitor: Visitor, sessions: &mut JoinSet<()>) {
+        let Visitor { stream, address, proof, admitted } = visitor;
+        let (listener, span) = (Arc::clone(self), self.span(address));
+        let session = async move {
+            match tokio::time::timeout(listener.login_deadline, stream).await {
+                Ok(Ok(stream)) => listener.session(stream, address, Some(proof), admitted).await,
+                Ok(Err(_)) | Err(_) => tracing::debug!("a client that was let in did not come"),
+            }
+        };
         sessions.spawn(session.instrument(span));
     }
 
-    async fn session(self: Arc<Self>, stream: TcpStream, address: SocketAddr, admitted: Admitted) {
+    fn span(&self, address: SocketAddr) -> tracing::Span {
+        tracing::info_span!("session", target = %self.spec.name, client = %address)
+    }
+
+    async fn session(
+        self: Arc<Self>,
+        stream: BoxStream,
+        address: SocketAddr,
+        proof: Option<Proof>,
+        admitted: Admitted,
+    ) {
         let client = Client {
-            stream: Box::new(stream),
+            stream,
             address,
-            tls: self.tls.clone(),
+            // Whoever is proven came through an encrypted tunnel.
+            tls: self.tls.clone().filter(|_| proof.is_none()),
             plaintext_login: self.plaintext_login,
             login_deadline: self.login_deadline,
+            proof,
         };
         let gate = Gate::new(self.ports.clone(), Arc::clone(&self.spec), address.ip());
         // What a panic leaves behind belongs to this session alone; all that is shared is made to

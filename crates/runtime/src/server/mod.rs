@@ -13,6 +13,7 @@ mod adapters;
 mod admission;
 pub mod beside;
 mod bound;
+pub mod doors;
 mod journal;
 mod kind;
 mod listener;

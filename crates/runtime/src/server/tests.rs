@@ -1,6 +1,8 @@
 //! A whole gate in this process, with a protocol made for it: limits, slow clients, failures,
 //! drain.
 
+mod doors;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -55,6 +57,10 @@ impl Protocol for Lines {
 
     async fn serve(&self, client: Client, gate: Gate) -> Result<(), ServeError> {
         let mut stream = BufReader::new(client.stream);
+        if let Some(Proof::Bearer(token)) = &client.proof {
+            let greeting = format!("proven by {}, TLS {}\n", token.expose(), client.tls.is_some());
+            stream.write_all(greeting.as_bytes()).await.map_err(ServeError::ClientIo)?;
+        }
         let mut line = String::new();
         while stream.read_line(&mut line).await.map_err(ServeError::ClientIo)? > 0 {
             let answer = match line.trim_end().split_once(' ') {
@@ -95,6 +101,10 @@ struct Running {
 
 impl Running {
     async fn start(more: &str) -> Self {
+        Self::start_with(more, |server| server).await
+    }
+
+    async fn start_with(more: &str, with: impl FnOnce(Server) -> Server) -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::create_dir(folder.path().join("policies")).unwrap();
         let all = "@id(\"all\") permit (principal, action, resource);";
@@ -108,7 +118,7 @@ impl Running {
             issuer.url()
         );
         let config = Config::parse(folder.path().join("gate.toml"), text).unwrap();
-        let bound = Server::from(config).with::<Lines>().plan().unwrap().bind().await.unwrap();
+        let bound = with(Server::from(config).with::<Lines>()).plan().unwrap().bind().await.unwrap();
         let address = bound.addresses()[0].1;
         let admin = bound.admin_address().unwrap();
         let (stop, stopped) = oneshot::channel();

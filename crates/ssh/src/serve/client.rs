@@ -46,27 +46,33 @@ pub(crate) struct ClientSide {
     logged_in: Option<oneshot::Sender<Arc<Connection>>>,
     connection: Option<Arc<Connection>>,
     refused: Option<Refusal>,
+    /// What the client has shown before its protocol began.
+    proof: Option<Proof>,
 }
 
 impl ClientSide {
     pub(crate) fn new(
         config: Arc<Config>,
         gate: Gate,
+        proof: Option<Proof>,
         pressure: Arc<Pressure>,
         opened: mpsc::UnboundedSender<NewChannel>,
         logged_in: oneshot::Sender<Arc<Connection>>,
     ) -> Self {
         let spools = HashMap::new();
         let logged_in = Some(logged_in);
-        Self { config, gate, pressure, spools, opened, logged_in, connection: None, refused: None }
+        Self { config, gate, pressure, spools, opened, logged_in, connection: None, refused: None, proof }
     }
 
     /// Verifies a token, and decides whether its bearer may log in under this account.
     async fn log_in(&mut self, user: &str, token: &str) -> Auth {
+        self.log_in_with(user, Proof::Bearer(Secret::new(token.to_owned()))).await
+    }
+
+    async fn log_in_with(&mut self, user: &str, proof: Proof) -> Auth {
         let again = Auth::Reject { proceed_with_methods: Some(super::methods()), partial_success: false };
         let Some(login) = self.config.login_for(user, &self.gate.target().name) else { return again };
         let account = login.user.clone();
-        let proof = Proof::Bearer(Secret::new(token.to_owned()));
         let Ok(session) = self.gate.identify(proof, "").await else { return again };
         let effects = classify::connect(&account);
         let operation = Operation {
@@ -126,6 +132,13 @@ impl ClientSide {
 
 impl server::Handler for ClientSide {
     type Error = russh::Error;
+
+    async fn auth_none(&mut self, user: &str) -> Result<Auth, russh::Error> {
+        match self.proof.take() {
+            Some(proof) => Ok(self.log_in_with(user, proof).await),
+            None => Ok(Auth::reject()),
+        }
+    }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
         Ok(self.log_in(user, password).await)

@@ -91,7 +91,7 @@ pub(crate) async fn serve(ssh: &Ssh, client: Client, gate: Gate) -> Result<(), S
     let pressure: Arc<Pressure> = Arc::default();
     let (channels, opened) = mpsc::unbounded_channel();
     let (logged_in, login) = tokio::sync::oneshot::channel();
-    let side = ClientSide::new(Arc::clone(&ssh.config), gate, Arc::clone(&pressure), channels, logged_in);
+    let side = ClientSide::new(Arc::clone(&ssh.config), gate, client.proof, Arc::clone(&pressure), channels, logged_in);
     let stream = Throttled { stream: client.stream, pressure: Arc::clone(&pressure) };
     let stopping = Stopping(Arc::clone(&pressure));
     let deadline = tokio::time::Instant::now() + client.login_deadline;

@@ -212,3 +212,14 @@ async fn the_login_works_by_keyboard_interactive() {
         .await;
     assert_eq!(ran.out, b"in\n", "{}", ran.err);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_that_was_proven_before_is_asked_for_nothing() {
+    let ssh = "ssh $O -o BatchMode=yes -p $P root@127.0.0.1 echo here";
+    let ran = Stage::proven(portcullis_testkit::fakes::TOKEN).await.shell(ssh).await;
+    assert_eq!((ran.status, ran.out.as_slice()), (Some(0), &b"here\n"[..]), "{}", ran.err);
+    let stage = Stage::proven("forged").await;
+    let refused = stage.shell(ssh).await;
+    assert_eq!(refused.status, Some(255), "{refused:?}");
+    assert_eq!(stage.gate.connector.dials(), 0);
+}

@@ -4,8 +4,9 @@ use std::fs;
 use std::sync::Arc;
 
 use portcullis_core::BoxFuture;
+use portcullis_core::identity::Proof;
 use portcullis_core::protocol::{Client, Protocol};
-use portcullis_core::secret::SecretRef;
+use portcullis_core::secret::{Secret, SecretRef};
 use portcullis_core::stream::BoxStream;
 use portcullis_ssh::{Config, Login, Ssh};
 use portcullis_testkit::fakes::{FakeConnector, FakeGate};
@@ -28,6 +29,15 @@ impl Stage {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut FakeGate, &mut Config)) -> Self {
+        Self::open(change, None).await
+    }
+
+    /// One whose clients come through the gate's own tunnel, where they have shown this token.
+    pub(crate) async fn proven(token: &'static str) -> Self {
+        Self::open(|_, _| (), Some(token)).await
+    }
+
+    async fn open(change: impl FnOnce(&mut FakeGate, &mut Config), token: Option<&'static str>) -> Self {
         let sshd = OpenSsh::start(&scripted::pem(1), &scripted::public(4)).unwrap();
         let file = |name: &str, number: u8| {
             SecretRef::File(OpenSsh::keep(sshd.folder(), name, &scripted::pem(number)).unwrap())
@@ -60,6 +70,7 @@ impl Stage {
                     tls: None,
                     plaintext_login: true,
                     login_deadline: std::time::Duration::from_secs(10),
+                    proof: token.map(|token| Proof::Bearer(Secret::new(token.to_owned()))),
                 };
                 tokio::spawn(async move { ssh.serve(client, pipeline).await });
             }

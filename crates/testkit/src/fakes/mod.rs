@@ -92,5 +92,6 @@ pub fn client(stream: BoxStream, plaintext_login: bool) -> Client {
         tls: None,
         plaintext_login,
         login_deadline: Duration::from_secs(10),
+        proof: None,
     }
 }
