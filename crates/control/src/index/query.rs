@@ -107,7 +107,8 @@ type Query = QueryBuilder<Sqlite>;
 
 /// Adds what sessions are wanted. `sessions` must be called `s`.
 fn wanted(query: &mut Query, filter: &Filter) {
-    query.push(" AND s.target IN (");
+    // The sign keeps SQLite from going through one target after another, and sorting what it finds.
+    query.push(if filter.targets.len() == 1 { " AND s.target IN (" } else { " AND +s.target IN (" });
     let mut targets = query.separated(", ");
     for target in &filter.targets {
         targets.push_bind(target.clone());
@@ -249,12 +250,13 @@ impl Index {
         among: Option<&[i64]>,
         most: usize,
     ) -> Result<Vec<(u64, OperationRow)>, StoreError> {
-        // Through sessions in their order, so that nothing has to be sorted.
+        // Through sessions in their order, so that nothing has to be sorted. There is one upper bound, for SQLite
+        // ends its walk through the operations by one alone.
         let mut query = Query::new(format!(
             "SELECT o.*, s.id AS session, s.target AS target, s.name AS name FROM sessions s CROSS JOIN operations o \
-             ON o.id >= s.number << {OPERATION_BITS} AND o.id < (s.number + 1) << {OPERATION_BITS} WHERE o.id < "
+             ON o.id >= s.number << {OPERATION_BITS} AND o.id < min((s.number + 1) << {OPERATION_BITS}, "
         ));
-        query.push_bind(before).push(" AND s.number <= ").push_bind(before >> OPERATION_BITS);
+        query.push_bind(before).push(") WHERE s.number <= ").push_bind(before >> OPERATION_BITS);
         wanted(&mut query, &filter.sessions);
         if let Some(number) = filter.session {
             query.push(" AND s.number = ").push_bind(signed(number));
