@@ -152,6 +152,8 @@ fn psql_works_without_a_password_anywhere_once_its_human_has_logged_in() {
     scene.log_in_by_device("dana");
     let asked = scene.psql(&["-c", "SELECT 1"]);
     assert_eq!((asked.status.code(), out(&asked).as_str()), (Some(0), "1"), "{}", err(&asked));
+    let targets = out(&scene.run(&["targets"]));
+    assert!(targets.starts_with("shop  postgres  127.0.0.1:"), "{targets}");
     let denied =
         scene.psql(&["-v", "VERBOSITY=verbose", "-c", "CREATE TABLE parts (id int)", "-c", "DROP TABLE parts"]);
     assert_eq!(denied.status.code(), Some(1), "{denied:?}");
@@ -299,6 +301,10 @@ fn port_stays_open_for_many_connections_at_once_and_says_how_to_use_it() {
     said.read_line(&mut line).unwrap();
     let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default().to_owned();
     assert!(port.parse::<u16>().is_ok(), "{line}{}", complaint(&mut connect));
+    let (mut ready, want) = (String::new(), format!("psql \"host=127.0.0.1 port={port} dbname=postgres\""));
+    said.read_line(&mut ready).unwrap();
+    said.read_line(&mut ready).unwrap();
+    assert_eq!(ready.trim(), want);
     let statements = |number: usize| format!("SELECT {number} FROM pg_sleep(0.2)");
     let psqls: Vec<_> = (0..20)
         .map(|number| {

@@ -8,12 +8,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
+use portcullis_control::api::TargetList;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::targets::TargetList;
 use crate::args;
 use crate::client::{Client, wait};
 use crate::output::{Failure, Output, Tone, Verdict};

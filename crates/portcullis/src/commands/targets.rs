@@ -1,37 +1,12 @@
 //! `portcullis targets` and `ticket`: what one may get to, and how with a short password.
 
-use std::collections::BTreeMap;
-
-use portcullis_control::api::{Ticket, TicketFor};
-use serde::{Deserialize, Serialize};
+use portcullis_control::api::{TargetList, Ticket, TicketFor};
+use portcullis_control::vitals::ShownTarget;
 
 use crate::args;
 use crate::client::Client;
 use crate::output::{Failure, Output, Tone, Verdict};
 use crate::visible;
-
-/// The targets of a gate, as far as one may see them.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct TargetList {
-    pub(crate) targets: Vec<Target>,
-}
-
-/// One of them.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Target {
-    pub(crate) name: String,
-    pub(crate) protocol: String,
-    listen: String,
-    labels: BTreeMap<String, String>,
-    health: Health,
-    live_sessions: u64,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Health {
-    state: String,
-    detail: String,
-}
 
 pub(crate) fn list(args: &args::Targets, output: &mut Output) -> Result<Verdict, Failure> {
     let list: TargetList = Client::new(&args.control)?.get("targets")?;
@@ -45,7 +20,7 @@ pub(crate) fn list(args: &args::Targets, output: &mut Output) -> Result<Verdict,
     Ok(Verdict::Good)
 }
 
-fn line(target: &Target, output: &mut Output) -> Result<(), Failure> {
+fn line(target: &ShownTarget, output: &mut Output) -> Result<(), Failure> {
     let health = &target.health;
     let tone = match health.state.as_str() {
         "up" => Tone::Good,
