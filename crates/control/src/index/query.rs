@@ -18,8 +18,8 @@ use crate::vocabulary::VOCABULARY;
 const MAX_PAGE: u32 = 200;
 
 /// Hits of a search that are looked at together, and for one page.
-const HITS: i64 = 2_000;
-const MAX_HITS: usize = 10_000;
+const HITS: i64 = 500;
+const MAX_HITS: usize = 2_000;
 
 /// Which sessions.
 #[derive(Debug, Clone, Default)]
