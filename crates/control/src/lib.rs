@@ -160,6 +160,7 @@ impl Control {
                 Arc::clone(&self.clock),
             ),
             audit: Audit::new(recorder, self.clock, self.store),
+            readers: Arc::default(),
             max_login_age: self.settings.max_login_age,
         };
         if let Ok(address) = self.listener.address() {

@@ -8,6 +8,7 @@ mod caller;
 mod failure;
 mod live;
 mod me;
+mod recording;
 pub mod routes;
 mod sessions;
 mod sign_in;
@@ -24,6 +25,7 @@ pub use self::asks::{Listed, Reason, Shown};
 pub use self::audit::AuditList;
 pub use self::failure::Failure;
 pub use self::me::Me;
+pub use self::recording::Readers;
 pub use self::sessions::{Ended, Ends, EventList, OperationList, SessionList, ShownEvent};
 pub use self::sign_in::{Issuers, ShownIssuer};
 use crate::archive::Archive;
@@ -55,6 +57,8 @@ pub struct Api {
     pub changed: broadcast::Sender<u64>,
     /// Where it is written down what people do.
     pub audit: Audit,
+    /// Who is known to read which recording.
+    pub readers: Arc<Readers>,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
     /// The oldest login that may answer.

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use portcullis_core::vocabulary::Action;
 
-use super::{Api, Failure, asks, audit, live, me, sessions, sign_in};
+use super::{Api, Failure, asks, audit, live, me, recording, sessions, sign_in};
 use crate::{page, vocabulary as may};
 
 /// The longest body of a request, in bytes.
@@ -64,6 +64,7 @@ pub fn table() -> Vec<Route> {
         read("/v1/sessions/{id}", Needs::Permit(may::SESSIONS_READ), get(sessions::show)),
         read("/v1/sessions/{id}/events", Needs::Permit(may::RECORDINGS_READ), get(sessions::events)),
         read("/v1/sessions/{id}/events/live", Needs::Permit(may::RECORDINGS_READ), get(live::events)),
+        read("/v1/sessions/{id}/recording", Needs::Permit(may::RECORDINGS_READ), get(recording::take)),
         change("/v1/sessions/{id}/terminate", Needs::Permit(may::SESSIONS_END), post(sessions::terminate)),
         read("/v1/operations", Needs::Permit(may::RECORDINGS_READ), get(sessions::operations)),
         read("/v1/audit", Needs::Permit(may::AUDIT_READ), get(audit::list)),

@@ -3,6 +3,7 @@
 
 mod archive;
 mod audit;
+mod recording;
 mod sessions;
 mod sign_in;
 mod walk;
