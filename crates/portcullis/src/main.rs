@@ -10,11 +10,11 @@ mod control;
 mod moment;
 mod output;
 mod protocols;
-mod visible;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use portcullis_core::visible;
 
 use args::{Args, Command, PolicyCommand};
 use output::{Output, Verdict};
