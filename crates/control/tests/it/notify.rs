@@ -54,7 +54,7 @@ impl Listening {
     }
 
     fn types(&self) -> Vec<String> {
-        let kind = |body: &Bytes| serde_json::from_slice::<Value>(body).unwrap()["type"].as_str().unwrap().to_owned();
+        let kind = |body: &Bytes| field(body, "type");
         self.heard().iter().map(|(_, body)| kind(body)).collect()
     }
 
@@ -93,6 +93,11 @@ fn webhook(folder: &Path, name: &str, address: SocketAddr) -> Receiver {
     Receiver { name: name.into(), url, kind: Kind::Webhook { secret } }
 }
 
+fn field(body: &Bytes, name: &str) -> String {
+    let json: Value = serde_json::from_slice(body).unwrap();
+    json.get(name).and_then(Value::as_str).unwrap().to_owned()
+}
+
 /// What a receiver has to check before it believes a word; the delivery's id.
 fn checked((headers, body): &(HeaderMap, Bytes)) -> String {
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
@@ -103,8 +108,7 @@ fn checked((headers, body): &(HeaderMap, Bytes)) -> String {
     let age = jiff::Timestamp::now().as_second() - time.parse::<i64>().unwrap();
     assert!((0..30).contains(&age), "{age}");
     assert_eq!(header("content-type"), "application/json");
-    let json: Value = serde_json::from_slice(body).unwrap();
-    assert_eq!(json["id"], id);
+    assert_eq!(field(body, "id"), id);
     id
 }
 
