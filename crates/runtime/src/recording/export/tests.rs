@@ -8,6 +8,7 @@ use portcullis_core::clock::SystemClock;
 use portcullis_core::identity::{Identity, Kind};
 use portcullis_core::policy::Subject;
 use portcullis_core::recording::{Event, Opening, Status, Stream, Text};
+use proptest::prelude::*;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
@@ -254,4 +255,41 @@ fn recording_is_written_out_in_pieces_and_damage_ends_it_with_an_error() {
     let mut export = Export::begin(read::open(&path).unwrap(), Format::Jsonl, None).unwrap();
     assert!(export.by_ref().any(|piece| piece.is_err()));
     assert!(export.next().is_none());
+}
+
+/// The events of a cast: seconds times a million, code, and data.
+fn cast(text: &str) -> Vec<(u64, String, String)> {
+    let event = |line: &str| {
+        let (seconds, code, data): (f64, String, String) = serde_json::from_str(line).unwrap();
+        assert!(seconds >= 0.0, "{line}");
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and not negative")]
+        ((seconds * 1e6).round() as u64, code, data)
+    };
+    text.lines().skip(1).map(event).collect()
+}
+
+proptest! {
+    // Each writes and seals a recording.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_a_terminal_shows_is_played_whole_and_in_order(
+        shows in prop::collection::vec((1_u64..4, 0_u64..90_000_000, prop::collection::vec(any::<u8>(), 0..9)), 0..40),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut events = vec![(0, Event::Resize { op: 1, columns: 80, rows: 24 })];
+        events.extend(shows.iter().map(|(op, after, data)| (*after, shown(*op, Stream::Output, data))));
+        recorded(dir.path(), "ssh", &events);
+        let two = cast(&exported(dir.path(), Format::Asciicast, None).unwrap());
+        let three = cast(&exported(dir.path(), Format::AsciicastV3, None).unwrap());
+        let bytes: Vec<u8> = shows.iter().filter(|(op, ..)| *op == 1).flat_map(|(.., data)| data.clone()).collect();
+        let played: String = two.iter().map(|(.., data)| data.as_str()).collect();
+        prop_assert_eq!(played, String::from_utf8_lossy(&bytes));
+        let mut at = 0;
+        for ((time, ..), (since, ..)) in two.iter().zip(&three) {
+            at += since;
+            prop_assert_eq!(*time, at);
+        }
+        prop_assert_eq!(two.len(), three.len());
+    }
 }
