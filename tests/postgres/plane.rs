@@ -23,6 +23,9 @@ permit (principal, action, resource);
 @id("never-drop") @reason("tables stay")
 forbid (principal, action == Action::"sql:drop", resource);
 
+@id("comments-need-a-dba") @approval("demo:dba") @ttl("60s")
+forbid (principal, action == Action::"sql:alter", resource);
+
 @id("vendors-work-and-look-at-nothing")
 forbid (principal in Group::"demo:vendors", action in [Action::"control:read", Action::"control:operate"], resource);
 "#;
@@ -35,11 +38,17 @@ struct Scene {
 }
 
 fn scene() -> Scene {
+    scene_with(String::new())
+}
+
+/// With further tables in the configuration.
+fn scene_with(more: String) -> Scene {
     let postgres = Postgres::start(Version::V18).unwrap();
     let issuer = Issuer::start_blocking().unwrap();
     let mut config = GateConfig::open(issuer.url(), vec![GateTarget::shop(&postgres)]);
     config.policies = Policies::Text(POLICIES.to_owned());
     config.recording = String::from("result_bytes = 4096\n");
+    config.more = more;
     let gate = Gate::start(Build::Debug, config).unwrap();
     Scene { gate, issuer, postgres }
 }
@@ -58,15 +67,24 @@ impl Scene {
 
     /// Asks the API; the status and what it said.
     fn ask(&self, token: &str, path: &str, body: Option<&str>) -> (u16, Value) {
+        let (status, said) = self.taken(token, path, body);
+        (
+            status,
+            serde_json::from_slice(&said).unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&said))),
+        )
+    }
+
+    /// Asks the API; the status and the bytes that it gave.
+    fn taken(&self, token: &str, path: &str, body: Option<&str>) -> (u16, Vec<u8>) {
         let python = need(cache_folder().join("python/bin/python"), "drivers").unwrap();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("postgres/clients/api.py");
         let mut asking = Command::new(python);
         asking.arg(script).arg(format!("{}{path}", self.gate.control_url())).args(body);
         asking.env("API_TOKEN", token).env("API_AUTHORITY", self.gate.authority());
         let output = asking.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let (status, text) = said.split_once('\n').unwrap_or_else(|| panic!("{output:?}"));
-        (status.parse().unwrap(), serde_json::from_str(text).unwrap_or_else(|why| panic!("{why}: {text}")))
+        let end = output.stdout.iter().position(|byte| *byte == b'\n').unwrap_or_else(|| panic!("{output:?}"));
+        let (status, said) = output.stdout.split_at(end);
+        (String::from_utf8_lossy(status).parse().unwrap(), said[1..].to_vec())
     }
 
     fn seen(&self, path: &str) -> Value {
@@ -110,6 +128,76 @@ fn what_psql_did_is_listed_searched_and_read() {
     assert_eq!(scene.ask(&vendor, "/v1/sessions", None).0, 403);
     assert_eq!(scene.ask(&vendor, &format!("/v1/sessions/{id}/events"), None).0, 404);
     assert_eq!(scene.ask("", "/v1/sessions", None).0, 401);
+}
+
+#[test]
+fn recording_is_taken_away_as_it_is_and_that_is_recorded() {
+    let scene = scene();
+    assert!(scene.psql("SELECT 'a value' AS word").status().unwrap().success());
+    let id = scene.sessions("state=ended&q=word", 1)[0]["id"].as_str().unwrap().to_owned();
+    let dana = scene.token("dana", "dba");
+    let take = |query: &str| scene.taken(&dana, &format!("/v1/sessions/{id}/recording{query}"), None);
+    let (status, sealed) = take("");
+    let file = scene.gate.recordings().join(format!("{}.rec", id.rsplit('-').next().unwrap()));
+    assert!(status == 200 && sealed == std::fs::read(file).unwrap(), "{status}");
+    let (_, lines) = take("?format=jsonl");
+    let lines = String::from_utf8(lines).unwrap();
+    assert!(
+        lines.contains("a value") && lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()),
+        "{lines}"
+    );
+    let (_, operations) = take("?format=ocsf");
+    assert!(String::from_utf8(operations).unwrap().contains(r#""query_string":"SELECT 'a value' AS word""#));
+    let (status, why) = take("?format=asciicast");
+    assert!(status == 422 && String::from_utf8_lossy(&why).contains("no-terminal"), "{status}");
+    assert_eq!(scene.taken(&scene.token("vendor", "vendors"), &format!("/v1/sessions/{id}/recording"), None).0, 404);
+    let entries = scene.seen("/v1/audit")["entries"].as_array().unwrap().clone();
+    let details: Vec<&str> = entries.iter().filter_map(|entry| entry["detail"].as_str()).collect();
+    assert_eq!(details, ["asciicast", "ocsf", "jsonl", "sealed"]);
+}
+
+#[test]
+fn receiver_is_told_that_something_waits() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+    let url = folder.path().join("url");
+    std::fs::write(&url, format!("http://{}/t0k3n", listener.local_addr().unwrap())).unwrap();
+    let more = format!(
+        "[[control.notify]]\nname = \"on-call\"\nkind = \"webhook\"\nurl = {{ file = {url:?} }}\nsecret = {{ file = {secret:?} }}\n"
+    );
+    let scene = scene_with(more);
+    let mut waiting = scene.psql("COMMENT ON SCHEMA public IS 'x'").spawn().unwrap();
+    let told = request(&listener);
+    let (head, body) = told.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("POST /t0k3n HTTP/1.1") && head.contains("webhook-signature: v1,"), "{head}");
+    let said: Value = serde_json::from_str(body).unwrap();
+    assert_eq!((said["type"].as_str(), said["ask"]["target"].as_str()), (Some("ask.pending"), Some("shop")));
+    assert!(!body.contains("COMMENT"), "{body}");
+    let ask = said["ask"]["id"].as_str().unwrap();
+    let reason = Some(r#"{"reason": "not now"}"#);
+    assert_eq!(scene.ask(&scene.token("dana", "dba"), &format!("/v1/asks/{ask}/deny"), reason).0, 200);
+    assert!(request(&listener).contains(r#""type":"ask.denied""#));
+    assert!(!waiting.wait().unwrap().success());
+    assert!(!scene.gate.log().contains("t0k3n"), "{}", scene.gate.log());
+}
+
+/// Takes one request, and says that it is well.
+fn request(listener: &std::net::TcpListener) -> String {
+    use std::io::{Read, Write};
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut request = Vec::new();
+    // The body is one JSON object, and nothing follows it.
+    while request.last() != Some(&b'}') {
+        let mut piece = [0; 4096];
+        let read = stream.read(&mut piece).unwrap();
+        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&request));
+        request.extend_from_slice(&piece[..read]);
+    }
+    stream.write_all(b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n").unwrap();
+    String::from_utf8(request).unwrap()
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use portcullis_control::archive::{Archive, ArchiveError, Events, Recorded};
+use portcullis_control::archive::{Archive, ArchiveError, Events, Form, FormError, Pieces, Recorded};
 use portcullis_control::index::{Filter, Follower, Index, OperationFilter};
 use portcullis_core::identity::{Identity, Kind};
 use serde_json::json;
@@ -66,6 +66,11 @@ impl Archive for MadeUp {
 
     fn open(&self, number: u64) -> Result<Box<dyn Events>, ArchiveError> {
         Ok(Box::new(Reading { number, operations: self.operations, next: 0 }))
+    }
+
+    fn take(&self, _: u64, _: Form, _: Option<u64>) -> Result<Pieces, FormError> {
+        // There are no files behind sessions that are made up.
+        Err(FormError::NotSealed)
     }
 }
 

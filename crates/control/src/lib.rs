@@ -13,6 +13,7 @@ pub mod authority;
 pub mod desk;
 mod http;
 pub mod index;
+pub mod notify;
 pub mod page;
 pub mod policies;
 pub mod sign_in;
@@ -43,6 +44,7 @@ use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::http::Listener;
 use crate::index::{Follower, Index};
+use crate::notify::{Notifier, Receiver, ReceiverError};
 use crate::policies::Policies;
 use crate::sign_in::{Issuer, SignIns};
 use crate::store::{Sqlite, StoreError};
@@ -66,6 +68,8 @@ pub struct Settings {
     pub max_login_age: Duration,
     /// How long somebody who signed in to the page is.
     pub sign_in_lasts: Duration,
+    /// Who is told of asks.
+    pub notify: Vec<Receiver>,
 }
 
 /// Why a control plane does not start.
@@ -82,6 +86,9 @@ pub enum ControlError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Somebody who should be told of asks cannot be.
+    #[error(transparent)]
+    Notify(#[from] ReceiverError),
 }
 
 /// What a control plane needs of the gate beside which it runs.
@@ -116,6 +123,7 @@ pub struct Control {
     store: Arc<Sqlite>,
     clock: Arc<dyn Clock>,
     listener: Listener,
+    notifier: Notifier,
     url: String,
     settings: Settings,
 }
@@ -128,17 +136,19 @@ impl Control {
 
     /// As [`open`](Self::open), by another clock.
     pub async fn open_by(settings: Settings, tls: bool, clock: Arc<dyn Clock>) -> Result<Self, ControlError> {
-        let store = Arc::new(Sqlite::open(&settings.database).await?);
-        let desk = Desk::open(Arc::clone(&store) as _, Arc::clone(&clock)).await?;
-        let index = Index::open(&settings.database.with_extension("index.sqlite")).await?;
         let address = settings.listen;
         let bind = |source| ControlError::Bind { address, source };
         let listener = Listener::bind(address).await.map_err(bind)?;
         let scheme = if tls { "https" } else { "http" };
         let own = format!("{scheme}://{}", listener.address().map_err(bind)?);
         let url = settings.url.clone().unwrap_or(own);
+        let store = Arc::new(Sqlite::open(&settings.database).await?);
+        let (receivers, base) = (settings.notify.clone(), url.trim_end_matches('/'));
+        let notifier = Notifier::open(receivers, base, Arc::clone(&store), Arc::clone(&clock)).await?;
+        let desk = Desk::open(notifier.store(), Arc::clone(&clock)).await?;
+        let index = Index::open(&settings.database.with_extension("index.sqlite")).await?;
         let tickets = Arc::new(TicketDesk::new(Arc::clone(&clock)));
-        Ok(Self { desk, tickets, store, clock, index, listener, url, settings })
+        Ok(Self { desk, tickets, store, clock, index, listener, notifier, url, settings })
     }
 
     /// The gate's port to this control plane.
@@ -186,12 +196,14 @@ impl Control {
                 Arc::clone(&self.clock),
             ),
             audit: Audit::new(recorder, self.clock, self.store),
+            readers: Arc::default(),
             max_login_age: self.settings.max_login_age,
         };
         if let Ok(address) = self.listener.address() {
             tracing::info!(%address, url = %self.url, "the control API is listening");
         }
-        tokio::join!(self.listener.serve(api.routes(), tls), tick(self.desk), follower.run());
+        let told = self.notifier.run(&self.desk);
+        tokio::join!(self.listener.serve(api.routes(), tls), tick(Arc::clone(&self.desk)), follower.run(), told);
     }
 }
 

@@ -1,12 +1,14 @@
 //! Where asks are kept, so that a restart loses none of them and none of their answers.
 
 mod audit;
+mod outbox;
 mod sign_ins;
 mod sqlite;
 
 use portcullis_core::BoxFuture;
 
 pub use audit::AuditEntry;
+pub(crate) use outbox::{Delivery, Next, Notice};
 pub use sqlite::Sqlite;
 pub(crate) use sqlite::make;
 

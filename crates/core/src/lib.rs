@@ -20,6 +20,7 @@ pub mod secret;
 pub mod sessions;
 pub mod sign_in;
 pub mod stream;
+pub mod visible;
 pub mod vocabulary;
 
 /// A boxed future, as the object-safe ports return it.

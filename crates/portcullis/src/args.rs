@@ -8,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use portcullis_control::ask::State;
+use portcullis_runtime::recording::export::Format;
 
 /// Portcullis stands between people, agents and the things they work on. It proves who a client
 /// is, decides every operation by policy, and records what happened.
@@ -75,7 +76,15 @@ Examples:
   portcullis replay gate-0000000017               a session of the configured recordings
   portcullis replay 17                            the same
   portcullis replay /mnt/archive/0000000017.rec   a file, wherever it is
-  portcullis replay 17 --json                     every event, one JSON object a line")]
+  portcullis replay 17 --json                     every event, one JSON object a line
+  portcullis replay 17 --format asciicast | asciinema play -    a terminal, as it was seen
+  portcullis replay 17 --format ocsf > 17.ocsf    one object an operation, for a log analysis
+
+Formats:
+  jsonl          every event, with its time in words
+  asciicast      version 2: what a terminal showed, with a marker at each decision; nothing typed
+  asciicast-v3   the same in version 3
+  ocsf           OCSF 1.3: one object an operation, without rows and terminals")]
     Replay(Replay),
 
     /// Proves that recordings are as they were written; needs no secret.
@@ -260,6 +269,12 @@ pub(crate) struct Replay {
     /// Every event as it is stored, one JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+    /// In a form that other programs read.
+    #[arg(long, value_name = "FORMAT", value_parser = format(), conflicts_with = "json")]
+    pub(crate) format: Option<Format>,
+    /// The operation whose terminal is played, where a session had several; without it, the first.
+    #[arg(long, value_name = "NUMBER", requires = "format")]
+    pub(crate) op: Option<u64>,
 }
 
 /// Where the control API is, and who asks there.
@@ -587,6 +602,13 @@ fn state() -> impl TypedValueParser<Value = State> {
     let named =
         |word: String| State::ALL.into_iter().find(|state| state.word() == word).ok_or("there is no such state");
     PossibleValuesParser::new(State::ALL.map(State::word)).try_map(named)
+}
+
+/// A format by its word.
+fn format() -> impl TypedValueParser<Value = Format> {
+    let named =
+        |word: String| Format::ALL.into_iter().find(|format| format.word() == word).ok_or("there is no such format");
+    PossibleValuesParser::new(Format::ALL.map(Format::word)).try_map(named)
 }
 
 /// An id goes into a URL, so it has no other signs than ids have.

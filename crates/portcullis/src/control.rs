@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use portcullis_control::authority::Authority;
+use portcullis_control::notify::{Kind, Receiver};
 use portcullis_control::sign_in::{CommandLine, Issuer, ShownAs};
 use portcullis_control::vocabulary::VOCABULARY;
 use portcullis_control::{Control, Ports, Settings};
@@ -11,7 +12,7 @@ use portcullis_core::BoxFuture;
 use portcullis_core::approval::Approvals;
 use portcullis_core::clock::SystemClock;
 use portcullis_core::identity::Tickets;
-use portcullis_runtime::config::Process;
+use portcullis_runtime::config::{Notify, NotifyKind, Process};
 use portcullis_runtime::identity::{CodeFlow, OidcConfig, OidcError, ShownToken};
 use portcullis_runtime::server::beside::{Beside, Open, Opening, Shared};
 
@@ -28,17 +29,30 @@ pub(crate) fn opening() -> Opening {
             database: control.database.clone(),
             max_login_age: control.max_login_age,
             sign_in_lasts: control.sign_in_lasts,
+            notify: Vec::new(),
         });
         let (tls, recordings) = (process.tls.is_some(), process.recording.dir.clone());
         let issuers: Result<Vec<_>, _> = process.identity.oidc.iter().map(issuer).collect();
+        let notify: Result<Vec<_>, _> = process.control.iter().flat_map(|own| &own.notify).map(receiver).collect();
         Box::pin(async move {
             let Some(settings) = settings else { return Ok(None) };
             let issuers = issuers.map_err(|why| why.to_string())?;
+            let settings = Settings { notify: notify?, ..settings };
             let control = Control::open(settings, tls).await.map_err(|why| why.to_string())?;
             Ok(Some(Box::new(Embedded { control, issuers, recordings }) as Box<dyn Beside>))
         })
     });
     Opening { vocabulary: VOCABULARY, open }
+}
+
+/// A receiver as the control plane knows it.
+fn receiver(config: &Notify) -> Result<Receiver, String> {
+    let kind = match (config.kind, &config.secret) {
+        (NotifyKind::Webhook, Some(secret)) => Kind::Webhook { secret: secret.clone() },
+        (NotifyKind::Webhook, None) => return Err(format!("`control.notify` `{}` has no `secret`", config.name)),
+        (NotifyKind::Slack, _) => Kind::Slack,
+    };
+    Ok(Receiver { name: config.name.clone(), url: config.url.clone(), kind })
 }
 
 /// An issuer as the control plane knows it.

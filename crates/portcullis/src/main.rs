@@ -15,11 +15,11 @@ mod neighbours;
 mod output;
 mod policies;
 mod protocols;
-mod visible;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use portcullis_core::visible;
 
 use args::{Args, Command, PolicyCommand};
 use output::{Output, Verdict};

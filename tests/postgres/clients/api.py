@@ -15,8 +15,8 @@ if len(sys.argv) > 2:
 context = ssl.create_default_context(cafile=os.environ["API_AUTHORITY"])
 try:
     with urllib.request.urlopen(request, context=context, timeout=30) as response:
-        print(response.status)
-        print(response.read().decode())
+        print(response.status, flush=True)
+        sys.stdout.buffer.write(response.read())
 except urllib.error.HTTPError as error:
     print(error.code)
     print(error.read().decode())

@@ -112,10 +112,12 @@ pub(super) async fn events(
     let session = found(&api, &who, &id).await?;
     // A browser that comes back says what it saw last.
     let last = headers.get("last-event-id").and_then(|seen| seen.to_str().ok()?.parse().ok());
+    let after = last.unwrap_or(range.after);
+    who.reads(&api, &session, after == 0, std::future::ready(Ok(()))).await?;
     let tail = Tail {
         archive: api.archive,
         number: session.number,
-        after: last.unwrap_or(range.after),
+        after,
         events: None,
         read: Vec::new().into_iter(),
         ended: false,

@@ -9,6 +9,7 @@ mod failure;
 mod live;
 mod me;
 mod policies;
+mod recording;
 pub mod routes;
 mod sessions;
 mod sign_in;
@@ -29,6 +30,7 @@ pub use self::audit::AuditList;
 pub use self::failure::Failure;
 pub use self::me::Me;
 pub use self::policies::{Draft, ReplayAsked, ReplayResult, Validation};
+pub use self::recording::Readers;
 pub use self::sessions::{Ended, Ends, EventList, OperationList, SessionList, ShownEvent};
 pub use self::sign_in::{Issuers, ShownIssuer};
 pub use self::targets::{GateHealth, TargetList};
@@ -70,6 +72,8 @@ pub struct Api {
     pub changed: broadcast::Sender<u64>,
     /// Where it is written down what people do.
     pub audit: Audit,
+    /// Who is known to read which recording.
+    pub readers: Arc<Readers>,
     /// The live sessions.
     pub sessions: Arc<Sessions>,
     /// The tickets that were made.

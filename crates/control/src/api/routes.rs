@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use portcullis_core::vocabulary::Action;
 
-use super::{Api, Failure, asks, audit, live, me, policies, sessions, sign_in, targets, tickets, tunnel};
+use super::{Api, Failure, asks, audit, live, me, policies, recording, sessions, sign_in, targets, tickets, tunnel};
 use crate::{page, vocabulary as may};
 
 /// The longest body of a request, in bytes.
@@ -67,6 +67,7 @@ pub fn table() -> Vec<Route> {
         read("/v1/sessions/{id}", Needs::Permit(may::SESSIONS_READ), get(sessions::show)),
         read("/v1/sessions/{id}/events", Needs::Permit(may::RECORDINGS_READ), get(sessions::events)),
         read("/v1/sessions/{id}/events/live", Needs::Permit(may::RECORDINGS_READ), get(live::events)),
+        read("/v1/sessions/{id}/recording", Needs::Permit(may::RECORDINGS_READ), get(recording::take)),
         change("/v1/sessions/{id}/terminate", Needs::Permit(may::SESSIONS_END), post(sessions::terminate)),
         read("/v1/operations", Needs::Permit(may::RECORDINGS_READ), get(sessions::operations)),
         read("/v1/policies", Needs::Permit(may::POLICIES_READ), get(policies::show)),

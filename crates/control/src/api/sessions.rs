@@ -1,5 +1,7 @@
 //! Sessions: which there were, what was done in them, as it happens too, and their end.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State as Shared};
@@ -182,13 +184,16 @@ pub(super) async fn events(
     let Query(range) = range.map_err(|why| Failure::new(why.status(), "bad-query", why.body_text()))?;
     let session = found(&api, &who, &id).await?;
     let most = range.limit.unwrap_or(MAX_EVENTS).clamp(1, MAX_EVENTS);
-    let archive = api.archive;
-    let reading = tokio::task::spawn_blocking(move || read(&*archive, session.number, range.after, most));
-    let read = reading.await.map_err(|why| unreadable(&ArchiveError(why.to_string())))?;
-    Ok(Json(read.map_err(|why| unreadable(&why))?))
+    let (archive, number) = (Arc::clone(&api.archive), session.number);
+    let reading = async {
+        let read = tokio::task::spawn_blocking(move || read(&*archive, number, range.after, most)).await;
+        let read = read.map_err(|why| unreadable(&ArchiveError(why.to_string())))?;
+        read.map_err(|why| unreadable(&why))
+    };
+    Ok(Json(who.reads(&api, &session, range.after == 0, reading).await?))
 }
 
-fn unreadable(why: &ArchiveError) -> Failure {
+pub(super) fn unreadable(why: &ArchiveError) -> Failure {
     Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", format!("the recording cannot be read: {why}"))
 }
 

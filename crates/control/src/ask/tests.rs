@@ -11,7 +11,7 @@ pub(crate) fn person(name: &str, groups: &[&str]) -> Person {
     }
 }
 
-fn ask(groups: &[&[&str]], quorum: u32) -> Ask {
+pub(crate) fn ask(groups: &[&[&str]], quorum: u32) -> Ask {
     Ask {
         id: "a1".into(),
         fingerprint: "00".into(),

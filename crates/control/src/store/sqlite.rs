@@ -50,6 +50,18 @@ CREATE TABLE sign_ins (
 ) STRICT;
 CREATE INDEX sign_ins_of ON sign_ins (issuer, subject, at);
 ",
+    "
+CREATE TABLE outbox (
+    id TEXT PRIMARY KEY,
+    receiver TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX outbox_due ON outbox (receiver, due);
+CREATE INDEX outbox_at ON outbox (receiver, at);
+",
 ];
 
 /// A SQLite file.
@@ -107,23 +119,20 @@ fn read(row: &SqliteRow) -> Result<Ask, StoreError> {
     serde_json::from_str(row.get::<&str, _>("body")).map_err(failed)
 }
 
+/// Writes an ask, in place of what was kept under its id.
+pub(super) async fn keep(ask: &Ask, to: impl sqlx::SqliteExecutor<'_>) -> Result<(), StoreError> {
+    let body = serde_json::to_string(ask).map_err(failed)?;
+    let keep = sqlx::query(
+        "INSERT INTO asks (id, state, asked, body) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body",
+    );
+    let asked = i64::try_from(ask.asked).unwrap_or(i64::MAX);
+    keep.bind(&ask.id).bind(ask.state.word()).bind(asked).bind(body).execute(to).await.map(drop).map_err(failed)
+}
+
 impl Store for Sqlite {
     fn put<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            let body = serde_json::to_string(ask).map_err(failed)?;
-            sqlx::query(
-                "INSERT INTO asks (id, state, asked, body) VALUES (?, ?, ?, ?) \
-                 ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body",
-            )
-            .bind(&ask.id)
-            .bind(ask.state.word())
-            .bind(i64::try_from(ask.asked).unwrap_or(i64::MAX))
-            .bind(body)
-            .execute(&self.0)
-            .await
-            .map(drop)
-            .map_err(failed)
-        })
+        Box::pin(async move { keep(ask, &self.0).await })
     }
 
     fn get<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Ask>, StoreError>> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use portcullis_control::archive::{Archive, ArchiveError, Events, Recorded};
+use portcullis_control::archive::{Archive, ArchiveError, Events, Form, FormError, Pieces, Recorded};
 use serde_json::{Value, json};
 
 type Sessions = Arc<Mutex<BTreeMap<u64, Vec<Recorded>>>>;
@@ -75,6 +75,20 @@ impl Archive for MemoryArchive {
 
     fn open(&self, number: u64) -> Result<Box<dyn Events>, ArchiveError> {
         Ok(Box::new(Reading { sessions: Arc::clone(&self.0), number, next: 0, complete: false }))
+    }
+
+    fn take(&self, number: u64, form: Form, op: Option<u64>) -> Result<Pieces, FormError> {
+        let events = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned();
+        let events = events.ok_or(FormError::NotSealed)?;
+        if matches!(form, Form::Asciicast | Form::AsciicastV3)
+            && !events.iter().any(|event| event.json.contains("resize"))
+        {
+            return Err(FormError::NoTerminal(format!("no terminal of {op:?}")));
+        }
+        Ok(Box::new(events.into_iter().map(move |event| match event.json.contains("damaged") {
+            true => Err(ArchiveError("segment 3 is damaged".into())),
+            false => Ok(format!("{} {}\n", form.word(), event.json).into_bytes()),
+        })))
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod archive;
 mod audit;
+mod notify;
 mod policies;
+mod recording;
 mod sessions;
 mod sign_in;
 mod tickets;
@@ -18,6 +20,7 @@ use std::time::{Duration, SystemTime};
 use portcullis_control::api::{Ended, Failure, Listed, Me, Shown};
 use portcullis_control::ask::State;
 use portcullis_control::authority::Authority;
+use portcullis_control::notify::Receiver;
 use portcullis_control::{Control, Ports, Settings};
 use portcullis_core::BoxFuture;
 use portcullis_core::approval::{Approvals, Ask, Verdict};
@@ -107,25 +110,32 @@ struct Plane {
     sessions: Arc<Sessions>,
     recorder: Arc<FakeRecorder>,
     client: Client,
-    _folder: tempfile::TempDir,
+    serving: tokio::task::JoinHandle<()>,
+    folder: tempfile::TempDir,
 }
 
 impl Plane {
     async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::telling(tempfile::tempdir().unwrap(), Vec::new()).await
+    }
+
+    /// In a folder that another may have left, with these receivers of notifications.
+    async fn telling(folder: tempfile::TempDir, notify: Vec<Receiver>) -> Self {
+        install_provider();
         let settings = Settings {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             url: Some("https://portcullis.example.com/".into()),
             database: folder.path().join("deep/control.sqlite"),
             max_login_age: Duration::from_secs(3600),
             sign_in_lasts: Duration::from_secs(1800),
+            notify,
         };
         let control = Control::open(settings, false).await.unwrap();
         let (address, approvals, tickets) = (control.address().unwrap(), control.approvals(), control.tickets());
         let sessions: Arc<Sessions> = Arc::default();
         let archive: Arc<MemoryArchive> = Arc::default();
         let recorder: Arc<FakeRecorder> = Arc::default();
-        tokio::spawn(control.serve(Ports {
+        let serving = tokio::spawn(control.serve(Ports {
             identity: Arc::new(people()),
             issuers: sign_in::issuers(),
             authority: Authority::new(Arc::new(ByGroup), HashMap::new()),
@@ -137,7 +147,6 @@ impl Plane {
             doors: Arc::new(tunnel::Shop),
             tls: None,
         }));
-        install_provider();
         Self {
             address,
             approvals,
@@ -146,7 +155,8 @@ impl Plane {
             sessions,
             recorder,
             client: Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap(),
-            _folder: folder,
+            serving,
+            folder,
         }
     }
 

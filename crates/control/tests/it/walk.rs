@@ -45,6 +45,7 @@ fn expected(method: &Method, path: &str) -> Expected {
             | "/v1/sessions/{id}"
             | "/v1/sessions/{id}/events"
             | "/v1/sessions/{id}/events/live"
+            | "/v1/sessions/{id}/recording"
             | "/v1/operations",
         ) => Expected::of("auditor"),
         ("POST", "/v1/sessions/{id}/terminate") => Expected { body: reason(), ..Expected::of("operator") },

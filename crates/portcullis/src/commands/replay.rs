@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use portcullis_core::identity::{Identity, Kind};
 use portcullis_core::recording::{Event, Status, Stream, Text};
+use portcullis_runtime::recording::export::{Export, Format};
+use portcullis_runtime::recording::read::{ReadError, Reader};
 use portcullis_runtime::recording::{self, read};
 use serde_json::value::RawValue;
 
@@ -20,14 +23,14 @@ const INDENT: &str = "        ";
 pub(crate) fn run(config: &Path, args: &args::Replay, output: &mut Output) -> Result<Verdict, Failure> {
     let path = find(config, args)?;
     let mut reader = read::open(&path).map_err(Failure::of)?;
+    if let Some(format) = args.format {
+        return export(reader, format, args.op, output);
+    }
     let mut began = None;
     for line in reader.by_ref() {
         let line = match line {
             Ok(line) => line,
-            Err(why) => {
-                output.error(format_args!("the recording cannot be read on: {why}"));
-                return Ok(Verdict::Finding);
-            }
+            Err(why) => return Ok(unreadable(&why, output)),
         };
         if args.json {
             output.json_line(&Stored { seq: line.seq, at: line.at, event: raw(line.json())? })?;
@@ -46,6 +49,21 @@ pub(crate) fn run(config: &Path, args: &args::Replay, output: &mut Output) -> Re
     if !args.json && !end.complete {
         let note = output.toned(Tone::Warning, "the recording has no end: the session is open, or the gate died");
         output.line(note)?;
+    }
+    Ok(Verdict::Good)
+}
+
+fn unreadable(why: &ReadError, output: &mut Output) -> Verdict {
+    output.error(format_args!("the recording cannot be read on: {why}"));
+    Verdict::Finding
+}
+
+fn export(reader: Reader<'_>, format: Format, op: Option<u64>, output: &mut Output) -> Result<Verdict, Failure> {
+    for piece in Export::begin(reader, format, op).map_err(Failure::of)? {
+        match piece {
+            Ok(piece) => output.stream().write_all(&piece)?,
+            Err(why) => return Ok(unreadable(&why, output)),
+        }
     }
     Ok(Verdict::Good)
 }

@@ -114,6 +114,26 @@ fn replay_shows_the_denied_statement_with_its_reason_and_obeys_no_escape() {
 }
 
 #[test]
+fn replay_writes_formats_of_others_and_says_what_it_cannot() {
+    let (folder, _) = recorded();
+    let lines = |format: &str| {
+        let ran = folder.run(&["replay", "1", "--format", format]);
+        assert_eq!(ran.code, Some(0), "{format}: {}", ran.err);
+        let parsed = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        ran.out.lines().map(parsed).collect::<Vec<_>>()
+    };
+    let events = lines("jsonl");
+    assert_eq!((events.len(), &events[0]["at"]), (5, &"2026-11-23T02:59:00.000000Z".into()));
+    let operations = lines("ocsf");
+    assert_eq!((operations.len(), &operations[0]["class_uid"]), (1, &6005.into()));
+    let cast = folder.run(&["replay", "1", "--format", "asciicast"]);
+    assert_eq!((cast.code, cast.out.as_str()), (Some(2), ""));
+    assert!(cast.err.contains("this session has no terminal to play; take `jsonl` or `ocsf`"), "{}", cast.err);
+    let both = folder.run(&["replay", "1", "--format", "jsonl", "--json"]);
+    assert_eq!(both.code, Some(2), "{}", both.err);
+}
+
+#[test]
 fn a_session_that_is_not_there_is_named() {
     let ran = recorded().0.run(&["replay", "17"]);
     assert_eq!(ran.code, Some(2));

@@ -22,7 +22,7 @@ use serde::Deserialize;
 pub use near_miss::nearest;
 pub use problem::{Problem, Problems, Source};
 pub(crate) use schema::schema;
-pub use sections::{Admin, ClientTls, Control, Identity, Limits, Log, LogFormat, Session};
+pub use sections::{Admin, ClientTls, Control, Identity, Limits, Log, LogFormat, Notify, NotifyKind, Session};
 pub(crate) use target::Rest;
 pub use target::{Address, Target, TargetEntry, TargetTls, TargetTlsMode};
 
@@ -158,6 +158,15 @@ fn check_process(config: &Config, problems: &mut Problems) {
         }
         if control.url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
             wrong("control", "`url` begins with `https://`");
+        }
+        let mut names = HashSet::new();
+        for notify in &control.notify {
+            if let Err(what) = notify.check() {
+                wrong("control.notify", what);
+            }
+            if !names.insert(&notify.name) {
+                wrong("control.notify", &format!("two of `notify` have the name `{}`", notify.name));
+            }
         }
     }
     if let Err(why) = process.recording.check() {

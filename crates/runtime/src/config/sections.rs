@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use portcullis_core::secret::SecretRef;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -52,6 +53,47 @@ pub struct Control {
     #[serde(with = "duration", default = "Control::sign_in_lasts")]
     #[schemars(with = "String")]
     pub sign_in_lasts: Duration,
+    /// Who is told when an ask is made and what becomes of it. Nobody can answer through them.
+    #[serde(default)]
+    pub notify: Vec<Notify>,
+}
+
+/// A receiver of notifications about asks: of what they are about, never of statements and values.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    /// Its name, by which the log knows it. What waits for a name that is gone is forgotten.
+    pub name: String,
+    /// How it is told.
+    pub kind: NotifyKind,
+    /// Where it is: `{ env = "NAME" }` or `{ file = "PATH" }`, for whoever knows the address of an incoming
+    /// webhook can write there. It begins with `https://`, except on this machine.
+    pub url: SecretRef,
+    /// The key that webhooks are signed with, as Standard Webhooks writes it: `whsec_` and 24 to 64 bytes in
+    /// base64. Make one with `echo whsec_$(openssl rand -base64 32)`.
+    #[serde(default)]
+    pub secret: Option<SecretRef>,
+}
+
+/// How a receiver of notifications is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NotifyKind {
+    /// By signed JSON (standardwebhooks.com).
+    Webhook,
+    /// By a message to a channel of Slack.
+    Slack,
+}
+
+impl Notify {
+    /// What cannot be.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        match (self.kind, &self.secret) {
+            (NotifyKind::Webhook, None) => Err("a `notify` of the kind `webhook` has a `secret` to sign with"),
+            (NotifyKind::Slack, Some(_)) => Err("a `notify` of the kind `slack` has no `secret`: its `url` is one"),
+            (NotifyKind::Webhook, Some(_)) | (NotifyKind::Slack, None) => Ok(()),
+        }
+    }
 }
 
 impl Control {

@@ -147,6 +147,25 @@ fn two_targets_share_neither_name_nor_listener() {
 }
 
 #[test]
+fn a_receiver_of_notifications_has_what_its_kind_needs() {
+    let control = "[control]\nlisten = \"127.0.0.1:8443\"\n";
+    let receiver = |keys: &str| format!("[[control.notify]]\nname = \"r\"\nurl = {{ env = \"URL\" }}\n{keys}\n");
+    for (receivers, told) in [
+        (receiver("kind = \"webhook\""), "has a `secret` to sign with"),
+        (receiver("kind = \"slack\"\nsecret = { env = \"KEY\" }"), "has no `secret`"),
+        (receiver("kind = \"slack\"").repeat(2), "two of `notify` have the name `r`"),
+        (receiver("kind = \"slack\"\nurll = 1"), "unknown key `urll`; did you mean `url`?"),
+        (
+            receiver("kind = \"slack\"").replace("{ env = \"URL\" }", "\"https://hunter2\""),
+            "a secret must not stand here",
+        ),
+    ] {
+        let got = wrong(&format!("{PROCESS}{control}{receivers}{TARGET}"));
+        assert!(got.contains(told) && !got.contains("hunter2"), "{got}\n-- and not\n{told}");
+    }
+}
+
+#[test]
 fn a_listener_that_would_let_nobody_in_is_refused() {
     let told =
         wrong(&format!("{PROCESS}{TARGET}").replace("[tls]\ncertificate = \"gate.crt\"\nkey = \"gate.key\"\n", ""));

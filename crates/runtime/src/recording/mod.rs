@@ -14,6 +14,7 @@ mod config;
 mod damage;
 mod directory;
 mod disk;
+pub mod export;
 mod format;
 mod health;
 mod key;

@@ -1,7 +1,8 @@
-//! Text of strangers, made safe to print: what a terminal would obey, or a reader not see, is shown.
+//! Text of strangers, made safe to show: what a terminal would obey, or a reader not see, is written out. It
+//! does not know where the text goes, and escapes nothing that only some place would obey.
 
-/// A text on one line.
-pub(crate) fn line(text: &str) -> String {
+/// A text on one line: line breaks, other control characters and what cannot be seen become `\u{…}`.
+pub fn line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         push(&mut shown, c);
@@ -10,7 +11,7 @@ pub(crate) fn line(text: &str) -> String {
 }
 
 /// A text that keeps its line breaks, each followed by `indent`.
-pub(crate) fn lines(text: &str, indent: &str) -> String {
+pub fn lines(text: &str, indent: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
