@@ -212,6 +212,28 @@ fn anything_else_is_api_activity_and_what_did_not_end_is_unknown() {
     insta::assert_snapshot!(pretty(&exported(dir.path(), Format::Ocsf, None).unwrap()));
 }
 
+#[test]
+fn what_could_not_be_found_out_is_what_its_session_is_about() {
+    let dir = tempfile::tempdir().unwrap();
+    let (connects, none) =
+        (json!([{ "action": "sql:connect", "resource": { "kind": "Target", "path": [] } }]), json!([]));
+    let (connects, none) = (effects(&connects), effects(&none));
+    let events = [
+        (1, asked(1, "connect", b"", &connects)),
+        (2, ended(1, Status::Completed, "")),
+        (3, asked(2, "Query", b"???", &none)),
+        (4, ended(2, Status::Refused, "")),
+    ];
+    recorded(dir.path(), "postgres", &events);
+    let written = exported(dir.path(), Format::Ocsf, None).unwrap();
+    let kinds: Vec<_> = written
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|object| (object["type_uid"].as_u64(), object["activity_name"].to_string()))
+        .collect();
+    assert_eq!(kinds, [(Some(600_503), "\"Connect\"".to_owned()), (Some(600_599), "\"Unknown\"".to_owned())]);
+}
+
 /// The same with indentation, for a reader of snapshots.
 fn pretty(lines: &str) -> String {
     let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));

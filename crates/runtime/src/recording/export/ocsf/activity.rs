@@ -2,11 +2,12 @@
 //! of actions alone; what it does not know is `Other` with the action's own name.
 
 /// The class of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Class {
     /// Datastore Activity.
     Datastore,
     /// API Activity.
+    #[default]
     Api,
 }
 
@@ -48,6 +49,7 @@ impl Class {
             (Self::Api, "read" | "get" | "list" | "watch") => (2, "Read"),
             (Self::Api, "update" | "patch") => (3, "Update"),
             (Self::Api, "delete" | "deletecollection") => (4, "Delete"),
+            (_, "") => (OTHER, "Unknown"),
             _ => (OTHER, action),
         }
     }

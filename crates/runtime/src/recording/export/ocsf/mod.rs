@@ -41,6 +41,8 @@ struct Session {
     actor: Value,
     actors: Vec<String>,
     client: String,
+    /// What the last operation was.
+    class: Class,
 }
 
 /// An operation that is not over.
@@ -87,6 +89,7 @@ impl Ocsf {
                     protocol: protocol.into_owned(),
                     target: target.into_owned(),
                     client: client.into_owned(),
+                    class: Class::default(),
                 };
             }
             Event::Operation { op, kind, statement, parameters, effects, .. } => {
@@ -178,15 +181,13 @@ impl Operation {
 }
 
 impl Session {
-    fn object(&self, op: u64, operation: Operation, ended: &Ended<'_>) -> Value {
-        let effects: Vec<Effect> = serde_json::from_str(operation.effects.get()).unwrap_or_default();
-        let action = foremost(effects.iter().map(|effect| effect.action.as_str()));
-        let class = Class::of(action);
+    /// What every event of OCSF has.
+    fn head(&self, op: u64, operation: &Operation, class: Class, action: &str, ended: &Ended<'_>) -> Value {
         let (activity, activity_name) = class.activity(action);
         let (status, status_name) = status(ended.status);
         let (severity, severity_name) =
             if ended.status == Some(Status::Refused) { (3, "Medium") } else { (1, "Informational") };
-        let mut object = json!({
+        json!({
             "metadata": {
                 "version": SCHEMA,
                 "product": {
@@ -213,7 +214,16 @@ impl Session {
             "actor": self.actor,
             "src_endpoint": { "ip": self.client },
             "dst_endpoint": { "name": self.target, "svc_name": self.protocol },
-        });
+        })
+    }
+
+    fn object(&mut self, op: u64, operation: Operation, ended: &Ended<'_>) -> Value {
+        let effects: Vec<Effect> = serde_json::from_str(operation.effects.get()).unwrap_or_default();
+        let action = foremost(effects.iter().map(|effect| effect.action.as_str()));
+        // Of what could not be found out, the session's other operations say what it is.
+        let class = if action.is_empty() { self.class } else { Class::of(action) };
+        self.class = class;
+        let mut object = self.head(op, &operation, class, action, ended);
         let Some(fields) = object.as_object_mut() else { return object };
         for (key, text) in [("status_code", ended.code), ("status_detail", ended.message)] {
             if !text.is_empty() {
