@@ -17,9 +17,9 @@ use crate::vocabulary::VOCABULARY;
 /// The most entries of one page.
 const MAX_PAGE: u32 = 200;
 
-/// Hits of a search that are looked at together, and for one page.
-const HITS: i64 = 500;
-const MAX_HITS: usize = 2_000;
+/// Hits of a search that are looked at for one page. What a filter leaves of them can be less than a page, and
+/// the next goes on from there: no question takes long, however common its words are.
+const HITS: usize = 2_000;
 
 /// Which sessions.
 #[derive(Debug, Clone, Default)]
@@ -154,20 +154,13 @@ impl Index {
             return Ok(page(found, most, |session| session.number));
         };
         let Some(query) = query else { return Ok(Page { entries: Vec::new(), next: None }) };
-        let mut found: Vec<Session> = Vec::new();
-        let mut hits = Hits::new(&query, filter.before.map(|number| number << OPERATION_BITS));
-        while found.len() <= most
-            && let Some(ids) = hits.next(self).await?
-        {
-            let last = found.last().map_or(i64::MAX, |session| signed(session.number));
-            let mut numbers: Vec<i64> = ids.iter().map(|id| id >> OPERATION_BITS).collect();
-            numbers.dedup();
-            let more = self.sessions_of(filter, last, Some(&numbers), most.saturating_add(1)).await?;
-            found.extend(more);
-        }
+        let hits = self.hits(&query, filter.before.map(|number| number << OPERATION_BITS)).await?;
+        let mut numbers: Vec<i64> = hits.iter().map(|id| id >> OPERATION_BITS).collect();
+        numbers.dedup();
+        let found = self.sessions_of(filter, i64::MAX, Some(&numbers), most.saturating_add(1)).await?;
         let mut page = page(found, most, |session| session.number);
         // What was not looked at stands before the last hit that was.
-        page.next = page.next.or_else(|| hits.left_at().map(|id| id >> OPERATION_BITS));
+        page.next = page.next.or_else(|| left_at(&hits).map(|id| id >> OPERATION_BITS));
         Ok(page)
     }
 
@@ -231,16 +224,24 @@ impl Index {
             return Ok(operations_page(found, most));
         };
         let Some(query) = query else { return Ok(Page { entries: Vec::new(), next: None }) };
-        let mut found = Vec::new();
-        let mut hits = Hits::new(&query, filter.sessions.before);
-        while found.len() <= most
-            && let Some(ids) = hits.next(self).await?
-        {
-            found.extend(self.operations_of(filter, i64::MAX, Some(&ids), most.saturating_add(1)).await?);
-        }
+        let hits = self.hits(&query, filter.sessions.before).await?;
+        let found = self.operations_of(filter, i64::MAX, Some(&hits), most.saturating_add(1)).await?;
         let mut page = operations_page(found, most);
-        page.next = page.next.or_else(|| hits.left_at());
+        page.next = page.next.or_else(|| left_at(&hits));
         Ok(page)
+    }
+
+    /// The latest hits of a search, from before one on.
+    async fn hits(&self, query: &str, before: Option<u64>) -> Result<Vec<i64>, StoreError> {
+        sqlx::query_scalar(
+            "SELECT rowid FROM searched WHERE searched MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?",
+        )
+        .bind(query)
+        .bind(before.map_or(i64::MAX, signed))
+        .bind(i64::try_from(HITS).unwrap_or(i64::MAX))
+        .fetch_all(&self.read)
+        .await
+        .map_err(failed)
     }
 
     async fn operations_of(
@@ -278,43 +279,9 @@ impl Index {
     }
 }
 
-/// The hits of a search, the latest first, some at a time.
-struct Hits<'q> {
-    query: &'q str,
-    before: i64,
-    looked_at: usize,
-    exhausted: bool,
-}
-
-impl<'q> Hits<'q> {
-    fn new(query: &'q str, before: Option<u64>) -> Self {
-        Self { query, before: before.map_or(i64::MAX, signed), looked_at: 0, exhausted: false }
-    }
-
-    async fn next(&mut self, index: &Index) -> Result<Option<Vec<i64>>, StoreError> {
-        if self.exhausted || self.looked_at >= MAX_HITS {
-            return Ok(None);
-        }
-        let ids: Vec<i64> = sqlx::query_scalar(
-            "SELECT rowid FROM searched WHERE searched MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?",
-        )
-        .bind(self.query)
-        .bind(self.before)
-        .bind(HITS)
-        .fetch_all(&index.read)
-        .await
-        .map_err(failed)?;
-        self.looked_at = self.looked_at.saturating_add(ids.len());
-        self.exhausted = i64::try_from(ids.len()).unwrap_or(i64::MAX) < HITS;
-        let Some(last) = ids.last() else { return Ok(None) };
-        self.before = *last;
-        Ok(Some(ids))
-    }
-
-    /// Where to go on, if not all was looked at.
-    fn left_at(&self) -> Option<u64> {
-        (!self.exhausted).then(|| self.before.unsigned_abs())
-    }
+/// Where a search goes on, if not all of its hits were looked at.
+fn left_at(hits: &[i64]) -> Option<u64> {
+    hits.last().filter(|_| hits.len() >= HITS).map(|last| last.unsigned_abs())
 }
 
 /// Cuts what was found to a page; one more was asked for, to know whether there is a next.
