@@ -32,7 +32,7 @@ pub trait Events: Send {
 }
 
 /// A form in which a recording is taken away.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// The very bytes of its file, whose seal can be verified.

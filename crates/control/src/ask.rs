@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_REASON: usize = 2_000;
 
 /// Where an ask stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Nobody has decided it yet.
@@ -58,7 +58,7 @@ impl State {
 }
 
 /// Somebody who asks or answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Person {
     /// The issuer's URL.
     pub issuer: String,
@@ -107,7 +107,7 @@ impl Person {
 }
 
 /// What one human said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Answer {
     /// Who.
     pub by: Person,
@@ -120,7 +120,7 @@ pub struct Answer {
 }
 
 /// What an approval needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Terms {
     /// Each entry must be satisfied by members of its groups.
     pub groups: Vec<Vec<String>>,
@@ -129,7 +129,7 @@ pub struct Terms {
 }
 
 /// An operation that humans are asked about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Ask {
     /// Its id.
     pub id: String,
@@ -149,6 +149,7 @@ pub struct Ask {
     pub application: String,
     /// The exact bytes that would go to the target.
     #[serde(with = "base64_bytes")]
+    #[schema(value_type = String, format = Byte)]
     pub statement: Vec<u8>,
     /// The values that it runs with, for people.
     pub values: String,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A file of policies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyFile {
     /// Its name.
@@ -17,7 +17,7 @@ pub struct PolicyFile {
 }
 
 /// One policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShownPolicy {
     /// Its id.
     pub id: String,
@@ -34,7 +34,7 @@ pub struct ShownPolicy {
 }
 
 /// The policies that decide now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Bundle {
     /// What names exactly these policies.
     pub revision: String,
@@ -47,7 +47,7 @@ pub struct Bundle {
 }
 
 /// Something that is wrong with policies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Problem {
     /// The file; empty where it is about none.
     pub file: String,
@@ -60,7 +60,7 @@ pub struct Problem {
 }
 
 /// Who would ask.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Asker {
     /// The issuer's URL.
@@ -76,7 +76,7 @@ pub struct Asker {
 }
 
 /// A question to the policies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     /// Who would ask.
@@ -94,7 +94,7 @@ pub struct Asked {
 }
 
 /// A policy that decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Deciding {
     /// Its id.
     pub id: String,
@@ -109,7 +109,7 @@ pub struct Deciding {
 }
 
 /// What an approval would need.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Needed {
     /// Of each of these sets of groups.
     pub groups: Vec<Vec<String>>,
@@ -120,7 +120,7 @@ pub struct Needed {
 }
 
 /// What would be decided, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Explained {
     /// `allow`, `ask-first` or `deny`.
     pub decision: String,
@@ -144,7 +144,7 @@ pub enum Replayed {
 }
 
 /// An operation that would be decided otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Changed {
     /// Its session.
     pub session: String,

@@ -33,7 +33,7 @@ pub struct Issuer {
 }
 
 /// What the command line needs in order to log in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CommandLine {
     /// Its id at the issuer.
     pub client_id: String,
@@ -44,7 +44,7 @@ pub struct CommandLine {
 }
 
 /// A kind of token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ShownAs {
     /// The ID token.

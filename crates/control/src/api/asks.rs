@@ -17,7 +17,7 @@ use crate::vocabulary::{ASKS_READ, ASKS_REVOKE};
 const MAX_LISTED: u32 = 200;
 
 /// An ask as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Shown {
     /// When it was asked (RFC 3339).
     pub asked_at: String,
@@ -42,21 +42,21 @@ impl From<Ask> for Shown {
 }
 
 /// A list of asks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Listed {
     /// The latest first.
     pub asks: Vec<Shown>,
 }
 
 /// Why.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// For the record, and for whoever asked.
     pub reason: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
     state: Option<State>,

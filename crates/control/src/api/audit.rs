@@ -21,7 +21,7 @@ const USUAL: u32 = 50;
 const MAX_LISTED: u32 = 200;
 
 /// A page of what was done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditList {
     /// The latest first.
     pub entries: Vec<AuditEntry>,
@@ -29,7 +29,7 @@ pub struct AuditList {
     pub next: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     before: Option<i64>,

@@ -11,7 +11,7 @@ use crate::desk::DeskError;
 use crate::store::StoreError;
 
 /// Why a request was not done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Failure {
     #[serde(skip)]
     status: StatusCode,

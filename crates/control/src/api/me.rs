@@ -12,7 +12,7 @@ use crate::sign_in::Cookie;
 use crate::vocabulary::{PLANE, VOCABULARY};
 
 /// The caller.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Me {
     /// A name for people.
     pub name: String,

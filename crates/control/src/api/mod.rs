@@ -5,6 +5,7 @@
 mod asks;
 mod audit;
 mod caller;
+pub mod document;
 mod failure;
 mod live;
 mod me;

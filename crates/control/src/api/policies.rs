@@ -32,7 +32,7 @@ fn read<T>(body: Body<T>) -> Result<T, Failure> {
 }
 
 /// Policies to be looked at.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Draft {
     /// Their files.
@@ -40,7 +40,7 @@ pub struct Draft {
 }
 
 /// Whether policies could be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Validation {
     /// They could.
     pub ok: bool,
@@ -49,16 +49,18 @@ pub struct Validation {
 }
 
 /// Policies and the sessions to decide anew.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplayAsked {
     /// The policies' files.
     pub files: Vec<PolicyFile>,
     /// Sessions that were opened at this time or later.
     #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub from: Option<jiff::Timestamp>,
     /// Sessions that were opened before.
     #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub to: Option<jiff::Timestamp>,
     /// Sessions on this target.
     #[serde(default)]
@@ -66,7 +68,7 @@ pub struct ReplayAsked {
 }
 
 /// What would be decided otherwise.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReplayResult {
     /// How many sessions were looked at.
     pub sessions: u64,

@@ -89,10 +89,11 @@ fn read<'a>(api: &Api, who: &Caller, session: &'a Session, detail: String) -> Do
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     #[serde(default)]
+    #[param(inline)]
     format: Form,
     op: Option<u64>,
 }

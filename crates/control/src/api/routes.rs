@@ -14,8 +14,12 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use portcullis_core::vocabulary::Action;
+use utoipa::ToSchema;
 
+use super::document::{self, Answers, Says, Shape};
 use super::{Api, Failure, asks, audit, live, me, policies, recording, sessions, sign_in, targets, tickets, tunnel};
+use crate::index::Session;
+use crate::policies::{Asked as Question, Bundle, Explained};
 use crate::{page, vocabulary as may};
 
 /// The longest body of a request, in bytes.
@@ -43,44 +47,119 @@ pub struct Route {
     pub path: &'static str,
     /// What it needs.
     pub needs: Needs,
+    /// What it takes and gives.
+    pub(super) says: Says,
     does: MethodRouter<Api>,
 }
 
 /// The table.
 pub fn table() -> Vec<Route> {
-    let read = |path, needs, does| Route { method: Method::GET, path, needs, does };
-    let change = |path, needs, does| Route { method: Method::POST, path, needs, does };
+    let read = |path, needs, says, does| Route { method: Method::GET, path, needs, says, does };
+    let change = |path, needs, says, does| Route { method: Method::POST, path, needs, says, does };
+    let redirect = Says::new(Answers::Redirect);
     vec![
-        read("/v1/issuers", Needs::Nothing, get(sign_in::issuers)),
-        read("/login", Needs::Nothing, get(sign_in::begin)),
-        read("/login/callback", Needs::Nothing, get(sign_in::finish)),
-        change("/logout", Needs::Identity, post(sign_in::out)),
-        read("/v1/me", Needs::Identity, get(me::me)),
-        read("/v1/asks", Needs::Identity, get(asks::list)),
-        read("/v1/asks/live", Needs::Identity, get(live::asks)),
-        read("/v1/asks/{id}", Needs::Identity, get(asks::show)),
-        change("/v1/asks/{id}/approve", Needs::Identity, post(asks::approve)),
-        change("/v1/asks/{id}/deny", Needs::Identity, post(asks::deny)),
-        change("/v1/asks/{id}/revoke", Needs::Identity, post(asks::revoke)),
-        read("/v1/sessions", Needs::Permit(may::SESSIONS_READ), get(sessions::list)),
-        read("/v1/sessions/live", Needs::Permit(may::SESSIONS_READ), get(live::sessions)),
-        read("/v1/sessions/{id}", Needs::Permit(may::SESSIONS_READ), get(sessions::show)),
-        read("/v1/sessions/{id}/events", Needs::Permit(may::RECORDINGS_READ), get(sessions::events)),
-        read("/v1/sessions/{id}/events/live", Needs::Permit(may::RECORDINGS_READ), get(live::events)),
-        read("/v1/sessions/{id}/recording", Needs::Permit(may::RECORDINGS_READ), get(recording::take)),
-        change("/v1/sessions/{id}/terminate", Needs::Permit(may::SESSIONS_END), post(sessions::terminate)),
-        read("/v1/operations", Needs::Permit(may::RECORDINGS_READ), get(sessions::operations)),
-        read("/v1/policies", Needs::Permit(may::POLICIES_READ), get(policies::show)),
-        change("/v1/policies/validate", Needs::Permit(may::POLICIES_TRY), large(post(policies::validate))),
-        change("/v1/policies/explain", Needs::Permit(may::POLICIES_TRY), post(policies::explain)),
-        change("/v1/policies/replay", Needs::Permit(may::POLICIES_TRY), large(post(policies::replay))),
-        read("/v1/targets", Needs::Permit(may::TARGETS_READ), get(targets::list)),
-        read("/v1/health", Needs::Permit(may::HEALTH_READ), get(targets::health)),
-        read("/v1/audit", Needs::Permit(may::AUDIT_READ), get(audit::list)),
-        read("/v1/tunnel/{target}", Needs::Identity, get(tunnel::open)),
-        change("/v1/tickets", Needs::Permit(may::TICKETS_MAKE), post(tickets::make)),
-        change("/v1/revocations", Needs::Permit(may::SESSIONS_END), post(sessions::end)),
+        read("/openapi.json", Needs::Nothing, Says::new(Answers::File), get(document::show)),
+        read("/v1/issuers", Needs::Nothing, json::<sign_in::Issuers>(), get(sign_in::issuers)),
+        read("/login", Needs::Nothing, redirect.query::<sign_in::Wanted>(), get(sign_in::begin)),
+        read("/login/callback", Needs::Nothing, redirect.query::<sign_in::CameBack>(), get(sign_in::finish)),
+        change("/logout", Needs::Identity, Says::new(Answers::Nothing), post(sign_in::out)),
+        read("/v1/me", Needs::Identity, json::<me::Me>(), get(me::me)),
+        read("/v1/asks", Needs::Identity, json::<asks::Listed>().query::<asks::Filter>(), get(asks::list)),
+        read("/v1/asks/live", Needs::Identity, events::<asks::Shown>(), get(live::asks)),
+        read("/v1/asks/{id}", Needs::Identity, json::<asks::Shown>(), get(asks::show)),
+        change("/v1/asks/{id}/approve", Needs::Identity, ANSWERED, post(asks::approve)),
+        change("/v1/asks/{id}/deny", Needs::Identity, ANSWERED, post(asks::deny)),
+        change("/v1/asks/{id}/revoke", Needs::Identity, ANSWERED, post(asks::revoke)),
+        read(
+            "/v1/sessions",
+            Needs::Permit(may::SESSIONS_READ),
+            json::<sessions::SessionList>().query::<sessions::Wanted>(),
+            get(sessions::list),
+        ),
+        read("/v1/sessions/live", Needs::Permit(may::SESSIONS_READ), events::<Session>(), get(live::sessions)),
+        read("/v1/sessions/{id}", Needs::Permit(may::SESSIONS_READ), json::<Session>(), get(sessions::show)),
+        read(
+            "/v1/sessions/{id}/events",
+            Needs::Permit(may::RECORDINGS_READ),
+            json::<sessions::EventList>().query::<sessions::Range>(),
+            get(sessions::events),
+        ),
+        read(
+            "/v1/sessions/{id}/events/live",
+            Needs::Permit(may::RECORDINGS_READ),
+            events::<sessions::ShownEvent>().query::<sessions::Range>(),
+            get(live::events),
+        ),
+        read(
+            "/v1/sessions/{id}/recording",
+            Needs::Permit(may::RECORDINGS_READ),
+            Says::new(Answers::File).query::<recording::Wanted>(),
+            get(recording::take),
+        ),
+        change(
+            "/v1/sessions/{id}/terminate",
+            Needs::Permit(may::SESSIONS_END),
+            json::<Session>().body::<asks::Reason>(),
+            post(sessions::terminate),
+        ),
+        read(
+            "/v1/operations",
+            Needs::Permit(may::RECORDINGS_READ),
+            json::<sessions::OperationList>().query::<sessions::Wanted>(),
+            get(sessions::operations),
+        ),
+        read("/v1/policies", Needs::Permit(may::POLICIES_READ), json::<Bundle>(), get(policies::show)),
+        change(
+            "/v1/policies/validate",
+            Needs::Permit(may::POLICIES_TRY),
+            json::<policies::Validation>().body::<policies::Draft>(),
+            large(post(policies::validate)),
+        ),
+        change(
+            "/v1/policies/explain",
+            Needs::Permit(may::POLICIES_TRY),
+            json::<Explained>().body::<Question>(),
+            post(policies::explain),
+        ),
+        change(
+            "/v1/policies/replay",
+            Needs::Permit(may::POLICIES_TRY),
+            json::<policies::ReplayResult>().body::<policies::ReplayAsked>(),
+            large(post(policies::replay)),
+        ),
+        read("/v1/targets", Needs::Permit(may::TARGETS_READ), json::<targets::TargetList>(), get(targets::list)),
+        read("/v1/health", Needs::Permit(may::HEALTH_READ), json::<targets::GateHealth>(), get(targets::health)),
+        read(
+            "/v1/audit",
+            Needs::Permit(may::AUDIT_READ),
+            json::<audit::AuditList>().query::<audit::Page>(),
+            get(audit::list),
+        ),
+        read("/v1/tunnel/{target}", Needs::Identity, Says::new(Answers::Upgrade), get(tunnel::open)),
+        change(
+            "/v1/tickets",
+            Needs::Permit(may::TICKETS_MAKE),
+            json::<tickets::Ticket>().body::<tickets::TicketFor>(),
+            post(tickets::make),
+        ),
+        change(
+            "/v1/revocations",
+            Needs::Permit(may::SESSIONS_END),
+            json::<sessions::Ended>().body::<sessions::Ends>(),
+            post(sessions::end),
+        ),
     ]
+}
+
+/// What the answer to an ask takes and gives.
+const ANSWERED: Says = json::<asks::Shown>().body::<asks::Reason>();
+
+const fn json<T: ToSchema>() -> Says {
+    Says::new(Answers::Json(Shape::of::<T>()))
+}
+
+const fn events<T: ToSchema>() -> Says {
+    Says::new(Answers::Events(Shape::of::<T>()))
 }
 
 /// A route to which whole bundles of policies are sent.

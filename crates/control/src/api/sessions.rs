@@ -28,25 +28,28 @@ const MAX_EVENTS: usize = 1_000;
 const MAX_BYTES: usize = 4 << 20;
 
 /// Which sessions or operations, as a request says it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     identity: Option<String>,
     target: Option<String>,
     protocol: Option<String>,
     decision: Option<String>,
+    #[param(inline)]
     state: Option<Going>,
     session: Option<String>,
+    #[param(value_type = Option<String>, format = DateTime)]
     from: Option<jiff::Timestamp>,
+    #[param(value_type = Option<String>, format = DateTime)]
     to: Option<jiff::Timestamp>,
     q: Option<String>,
     before: Option<u64>,
     limit: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Going {
+pub(super) enum Going {
     Live,
     Ended,
 }
@@ -54,7 +57,7 @@ enum Going {
 type Asked = Result<Query<Wanted>, QueryRejection>;
 
 /// Some sessions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SessionList {
     /// The latest first.
     pub sessions: Vec<Session>,
@@ -63,7 +66,7 @@ pub struct SessionList {
 }
 
 /// Some operations.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OperationList {
     /// The latest first.
     pub operations: Vec<OperationRow>,
@@ -72,13 +75,14 @@ pub struct OperationList {
 }
 
 /// One event of a session.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShownEvent {
     /// Its number within the session.
     pub seq: u64,
     /// When (RFC 3339).
     pub at: String,
     /// The event, in the form of docs/recording.md.
+    #[schema(value_type = Object)]
     pub event: Box<RawValue>,
 }
 
@@ -91,7 +95,7 @@ impl ShownEvent {
 }
 
 /// Some events of a session.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EventList {
     /// In their order.
     pub events: Vec<ShownEvent>,
@@ -101,7 +105,7 @@ pub struct EventList {
     pub ended: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Range {
     #[serde(default)]
@@ -244,7 +248,7 @@ pub(super) async fn terminate(
 }
 
 /// Which sessions are to end.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum Ends {
     /// One session, by its id.
@@ -261,7 +265,7 @@ pub enum Ends {
 }
 
 /// How many sessions were told to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Ended {
     /// So many.
     pub sessions: usize,

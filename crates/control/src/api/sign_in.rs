@@ -33,14 +33,14 @@ const PATIENCE: u64 = 600;
 const MAX_PATH: usize = 2048;
 
 /// The issuers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Issuers {
     /// In the order of the configuration.
     pub issuers: Vec<ShownIssuer>,
 }
 
 /// An issuer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShownIssuer {
     /// Its short name.
     pub name: String,
@@ -123,7 +123,7 @@ struct Login {
     to: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub(super) struct Wanted {
     issuer: String,
     #[serde(rename = "return", default)]
@@ -152,7 +152,7 @@ pub(super) async fn begin(
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, text(&begun.url)?), (header::SET_COOKIE, kept)]).into_response())
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub(super) struct CameBack {
     code: Option<String>,
     state: Option<String>,

@@ -10,14 +10,14 @@ use crate::vitals::{Part, PartState, ShownTarget};
 use crate::vocabulary::PLANE;
 
 /// The targets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TargetList {
     /// Those that the caller may see, in the order of the configuration.
     pub targets: Vec<ShownTarget>,
 }
 
 /// How the gate is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GateHealth {
     /// Its version.
     pub version: String,

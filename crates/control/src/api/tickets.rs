@@ -14,7 +14,7 @@ use crate::ask::rfc3339;
 use crate::vocabulary::TICKETS_MAKE;
 
 /// Where a ticket is to be good.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TicketFor {
     /// The target's name.
@@ -22,7 +22,7 @@ pub struct TicketFor {
 }
 
 /// A ticket.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Ticket {
     /// What the client sends as its password.
     pub ticket: String,

@@ -65,7 +65,7 @@ pub struct Page<T> {
 }
 
 /// An operation as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OperationRow {
     /// The session's id.
     pub session: String,

@@ -13,7 +13,7 @@ use crate::ask::rfc3339;
 const MAX_STATEMENT: usize = 8 << 10;
 
 /// Who opened a session.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Who {
     /// The issuer's URL.
     pub issuer: String,
@@ -50,7 +50,7 @@ impl From<&Identity> for Who {
 }
 
 /// A session.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Session {
     /// Its id.
     pub id: String,

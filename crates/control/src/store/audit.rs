@@ -10,7 +10,7 @@ use crate::ask::rfc3339;
 use crate::audit::Deed;
 
 /// Something that somebody did, or was about to do.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct AuditEntry {
     /// Its number, without gaps for as long as the file exists.
     pub seq: i64,

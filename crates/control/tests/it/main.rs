@@ -3,6 +3,7 @@
 
 mod archive;
 mod audit;
+mod document;
 mod notify;
 mod policies;
 mod recording;
