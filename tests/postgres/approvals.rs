@@ -329,10 +329,12 @@ fn approver_who_watches_sees_the_ask_come_and_go() {
     assert!(shown.contains("pending") && shown.contains("DELETE FROM held"), "{shown}");
     let id = shown.split(' ').next().unwrap();
     scene.answer("approve", id);
-    let next = line();
-    assert!(next.starts_with(id) && next.contains("approved"), "{next}");
-    let used = line();
-    assert!(used.starts_with(id) && used.contains("used"), "{used}");
+    // What is shown is how the ask is by then: the client may have used the approval already.
+    let mut next = line();
+    if next.contains("approved") {
+        next = line();
+    }
+    assert!(next.starts_with(id) && next.contains("used"), "{next}");
     drop(running);
     watching.kill().unwrap();
     watching.wait().unwrap();
