@@ -19,7 +19,7 @@ const MAX_PAGE: u32 = 200;
 
 /// Hits of a search that are looked at for one page. What a filter leaves of them can be less than a page, and
 /// the next goes on from there: no question takes long, however common its words are.
-const HITS: usize = 2_000;
+const HITS: usize = 1_000;
 
 /// Which sessions.
 #[derive(Debug, Clone, Default)]
